@@ -1,0 +1,1 @@
+"""Benchmarks: where problems come from, and the one table they all become."""

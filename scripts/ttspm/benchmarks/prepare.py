@@ -1,0 +1,125 @@
+"""From a source's rows to the benchmark table: columns named, choices shuffled once, checked."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ttspm.errors import UserError
+from ttspm.seeds import generator
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def prepare_benchmark(
+    rows: list[dict[str, Any]], name: str, description: dict[str, Any], seed: int
+) -> list[dict[str, object]]:
+    """Rows of the benchmark table (`ttspm.tables.BENCHMARK`), in the source's order.
+
+    Parameters
+    ----------
+    rows : list of dict
+        As the source has them.
+    name : str
+        The benchmark's name, for messages and for the seed of each shuffle.
+    description : dict
+        ``columns``, ``kind`` and ``gold_after`` of the configuration.
+    seed : int
+        The run's seed. A problem's choices are shuffled by a seed of its own, once, here; letters
+        never change between generation and grading.
+
+    Raises
+    ------
+    UserError
+        No rows, a missing column, an empty question, no gold answer, an id used twice.
+    """
+    columns = description["columns"]
+    if not rows:
+        raise UserError(f"benchmark {name}: it has no problems")
+    seen: dict[str, int] = {}
+    prepared = []
+    for number, row in enumerate(rows, start=1):
+        where = f"benchmark {name}: row {number}"
+        problem_id = _problem_id(row, columns["problem_id"], number, where)
+        if problem_id in seen:
+            raise UserError(
+                f"{where}: problem_id '{problem_id}' stands in row {seen[problem_id]} already;"
+                " each problem needs an id of its own"
+            )
+        seen[problem_id] = number
+        question = _cell(row, columns["question"], where, "question")
+        gold = _gold(_cell(row, columns["gold"], where, "gold answer"), description, where)
+        choices = None
+        if columns["distractors"]:
+            wrong = [_cell(row, column, where, "choice") for column in columns["distractors"]]
+            choices, gold = _shuffle(gold, wrong, generator(seed, "choices", name, problem_id), where)
+        elif description["kind"] == "choice":
+            choices, gold = _given_choices(row, gold, where)
+        prepared.append(
+            {
+                "problem_id": problem_id,
+                "question": question,
+                "gold": gold,
+                "kind": description["kind"],
+                "choices": choices,
+            }
+        )
+    return prepared
+
+
+def _problem_id(row: dict[str, Any], column: str | None, number: int, where: str) -> str:
+    # Without a named column, one called problem_id is used, and where there is none rows are numbered.
+    if column is None:
+        column = "problem_id" if "problem_id" in row else None
+    return _cell(row, column, where, "problem_id") if column else str(number)
+
+
+def _cell(row: dict[str, Any], column: str, where: str, what: str) -> str:
+    if column not in row:
+        raise UserError(
+            f"{where}: no column '{column}' for the {what}; there are: {', '.join(map(str, row))}"
+        )
+    value = row[column]
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        raise UserError(f"{where}: column '{column}' has no {what}")
+    # 70.0 in a JSON file is the answer 70, and a grader should not have to guess it.
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if not text.strip():
+        raise UserError(f"{where}: column '{column}' has no {what}")
+    return text.strip()
+
+
+def _gold(text: str, description: dict[str, Any], where: str) -> str:
+    marker = description["gold_after"]
+    if marker is None:
+        return text
+    if marker not in text:
+        raise UserError(f"{where}: no gold answer: '{marker}' does not stand in its column")
+    gold = text.rsplit(marker, 1)[1].strip()
+    if not gold:
+        raise UserError(f"{where}: no gold answer after '{marker}'")
+    return gold
+
+
+def _shuffle(gold: str, wrong: list[str], rng: Any, where: str) -> tuple[list[str], str]:
+    options = [gold, *wrong]
+    if len(set(options)) < len(options):
+        raise UserError(f"{where}: two choices are the same text")
+    order = rng.permutation(len(options))
+    return [options[index] for index in order], LETTERS[int(list(order).index(0))]
+
+
+def _given_choices(row: dict[str, Any], gold: str, where: str) -> tuple[list[str] | None, str]:
+    """Choices that the source has in a list, with the gold as a letter or as a choice's text."""
+    choices = row.get("choices")
+    if choices is None:
+        raise UserError(
+            f"{where}: kind 'choice' needs columns.distractors, or a column 'choices' with a list"
+        )
+    texts = [str(choice).strip() for choice in choices]
+    letters = LETTERS[: len(texts)]
+    if gold in texts:
+        return texts, letters[texts.index(gold)]
+    if len(gold) == 1 and gold.upper() in letters:
+        return texts, gold.upper()
+    raise UserError(f"{where}: the gold answer '{gold}' is neither a letter nor one of the choices")

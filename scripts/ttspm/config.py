@@ -1,0 +1,195 @@
+"""The configuration: checked against its schema, defaults filled in, mistakes told in one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from ttspm.errors import UserError
+
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One model on one benchmark with one strategy."""
+
+    model: str
+    benchmark: str
+    strategy: str
+
+
+def load_schema(path: str | Path) -> JSON:
+    """Read the schema file."""
+    return yaml.safe_load(Path(path).read_text())
+
+
+def check_config(config: JSON, schema: JSON, files: Iterable[str | Path] = ()) -> JSON:
+    """Check a configuration and return it with every default filled in.
+
+    Parameters
+    ----------
+    config : dict
+        As merged from the configuration files and the command line.
+    schema : dict
+        The schema of ``schemas/config.schema.yaml``.
+    files : iterable of path-like
+        The files it came from, to name the right one in a message.
+
+    Raises
+    ------
+    UserError
+        One line: file, key, what is wrong, what would be right.
+    """
+    files = [Path(file) for file in files]
+    errors = list(Draft202012Validator(schema).iter_errors(config))
+    if errors:
+        path, message = _explain(min(errors, key=_importance), schema)
+        raise UserError(f"{_origin(path, files)}: {_dotted(path)}{message}")
+    filled = _fill(config, schema, schema)
+    _check_grid(filled, files)
+    return filled
+
+
+def cells(config: JSON) -> list[Cell]:
+    """Every cell of the grid, in a fixed order."""
+    grid = config["grid"]
+    return [
+        Cell(model, benchmark, strategy)
+        for model in grid["models"]
+        for benchmark in grid["benchmarks"]
+        for strategy in grid["strategies"]
+    ]
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint such as ``; did you mean 'budgets'?``, or the list of what is known."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(names)}"
+
+
+def _check_grid(config: JSON, files: list[Path]) -> None:
+    grid = config["grid"]
+    for key in ("models", "benchmarks"):
+        for name in grid[key]:
+            if name not in config[key]:
+                raise UserError(
+                    f"{_origin(['grid', key], files)}: grid.{key}: '{name}' is not described under"
+                    f" '{key}'{nearest(name, config[key])}"
+                )
+    budgets = grid["budgets"]
+    for before, after in zip(budgets, budgets[1:], strict=False):
+        if after <= before:
+            raise UserError(
+                f"{_origin(['grid', 'budgets'], files)}: grid.budgets: {after} comes after {before};"
+                " budgets must increase, for example [1, 4, 8, 16]"
+            )
+
+
+def _importance(error: ValidationError) -> tuple[int, int]:
+    # An unknown key is the likeliest cause of whatever else is wrong beside it, and a value outside
+    # a list explains itself better than "fits none of the alternatives".
+    order = ["additionalProperties", "enum", "oneOf"]
+    rank = order.index(error.validator) if error.validator in order else len(order)
+    return (rank, len(error.absolute_path))
+
+
+def _explain(error: ValidationError, schema: JSON) -> tuple[list[Any], str]:
+    """Where the mistake is and what to say of it."""
+    path = list(error.absolute_path)
+    if error.validator == "oneOf" and error.context:
+        wanted = error.instance.get("type")
+        kinds = [_resolve(option, schema) for option in error.schema["oneOf"]]
+        index = next(
+            (i for i, kind in enumerate(kinds) if kind["properties"]["type"]["const"] == wanted), None
+        )
+        inner = [
+            child
+            for child in error.context
+            if child.schema_path and child.schema_path[0] == index
+        ]
+        if inner:
+            return _explain(min(inner, key=_importance), schema)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        extra = next(key for key in error.instance if key not in known)
+        elsewhere = [key for key in _all_keys(schema) if key.rpartition(".")[2] == str(extra)]
+        hint = f"; did you mean '{elsewhere[0]}'?" if elsewhere else nearest(str(extra), known)
+        return [*path, extra], f": unknown key{hint}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return path, f": the key '{missing}' is missing"
+    if error.validator == "enum":
+        allowed = [str(value) for value in error.validator_value]
+        return path, f": '{error.instance}' is not known{nearest(str(error.instance), allowed)}"
+    if error.validator == "pattern":
+        described = error.schema.get("description", f"must match {error.validator_value}")
+        return path, f": '{error.instance}' does not fit: {described}"
+    return path, f": {error.message}"
+
+
+def _origin(path: list[Any], files: list[Path]) -> str:
+    """The configuration file that sets a key: the last one that has it, as the last one wins."""
+    for file in reversed(files):
+        try:
+            value: Any = yaml.safe_load(file.read_text())
+            for part in path:
+                value = value[part]
+        except (OSError, yaml.YAMLError, KeyError, TypeError, IndexError):
+            continue
+        return file.name
+    return files[0].name if files else "configuration"
+
+
+def _dotted(path: list[Any]) -> str:
+    return ".".join(str(part) for part in path) or "top level"
+
+
+def _all_keys(schema: JSON, prefix: str = "") -> Iterator[str]:
+    """Dotted names of the keys with a fixed place (not those under a model or a benchmark)."""
+    for key, inner in schema.get("properties", {}).items():
+        yield prefix + key
+        yield from _all_keys(inner, f"{prefix}{key}.")
+
+
+def _resolve(schema: JSON, root: JSON) -> JSON:
+    if "$ref" not in schema:
+        return schema
+    found: Any = root
+    for part in schema["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    return found
+
+
+def _fill(value: Any, schema: JSON, root: JSON) -> Any:
+    """Defaults from the schema, at every depth."""
+    schema = _resolve(schema, root)
+    for option in schema.get("oneOf", []):
+        option = _resolve(option, root)
+        if isinstance(value, dict) and option["properties"]["type"]["const"] == value.get("type"):
+            schema = option
+    if not isinstance(value, dict):
+        return value
+    known = schema.get("properties", {})
+    rest = schema.get("additionalProperties")
+    filled = {}
+    for key, inner in _with_defaults(value, known, root):
+        inner_schema = known.get(key, rest)
+        filled[key] = _fill(inner, inner_schema, root) if isinstance(inner_schema, dict) else inner
+    return filled
+
+
+def _with_defaults(value: JSON, known: JSON, root: JSON) -> Iterator[tuple[str, Any]]:
+    yield from value.items()
+    for key, schema in known.items():
+        schema = _resolve(schema, root)
+        if key not in value and "default" in schema:
+            yield key, schema["default"]
