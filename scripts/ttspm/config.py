@@ -121,9 +121,7 @@ def _explain(error: ValidationError, schema: JSON) -> tuple[list[Any], str]:
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
         extra = next(key for key in error.instance if key not in known)
-        elsewhere = [key for key in _all_keys(schema) if key.rpartition(".")[2] == str(extra)]
-        hint = f"; did you mean '{elsewhere[0]}'?" if elsewhere else nearest(str(extra), known)
-        return [*path, extra], f": unknown key{hint}"
+        return [*path, extra], f": unknown key{_nearest_key(str(extra), known, schema)}"
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
         return path, f": the key '{missing}' is missing"
@@ -151,6 +149,15 @@ def _origin(path: list[Any], files: list[Path]) -> str:
 
 def _dotted(path: list[Any]) -> str:
     return ".".join(str(part) for part in path) or "top level"
+
+
+def _nearest_key(word: str, known: Iterable[str], schema: JSON) -> str:
+    """A hint from the keys of the same place, else from those of any fixed place."""
+    if difflib.get_close_matches(word, known, n=1):
+        return nearest(word, known)
+    by_name = {key.rpartition(".")[2]: key for key in _all_keys(schema)}
+    close = difflib.get_close_matches(word, by_name, n=1)
+    return f"; did you mean '{by_name[close[0]]}'?" if close else nearest(word, known)
 
 
 def _all_keys(schema: JSON, prefix: str = "") -> Iterator[str]:

@@ -6,13 +6,6 @@ from collections.abc import Sequence
 
 from ttspm.benchmarks.prepare import LETTERS
 
-# Multi-round Thinking (arXiv 2503.19855): only the last final answer is handed back.
-RETHINK = (
-    "{prompt}\nThe assistant's previous answer is: <answer> {answer} </answer>,"
-    " and please re-answer."
-)
-
-
 def first_prompt(template: str, question: str, choices: Sequence[str] | None) -> str:
     """The user's turn of a parallel sample, and of the first round of a sequential chain.
 
@@ -32,8 +25,9 @@ def first_prompt(template: str, question: str, choices: Sequence[str] | None) ->
 
 
 def rethink_prompt(prompt: str, last_answer: str | None) -> str:
-    """The user's turn of round 2 and later.
+    """The user's turn of round 2 and later, as in Multi-round Thinking (arXiv 2503.19855).
 
+    Only the last final answer is handed back, neither its thinking nor its derivation.
     A round that gave no answer (cut off, or nothing to be found) leaves nothing to hand back: the
     question is asked again as it was.
 
@@ -46,5 +40,7 @@ def rethink_prompt(prompt: str, last_answer: str | None) -> str:
     """
     if last_answer is None:
         return prompt
-    # str.replace, as neither a question nor an answer is a format string.
-    return RETHINK.replace("{answer}", last_answer).replace("{prompt}", prompt)
+    return (
+        f"{prompt}\nThe assistant's previous answer is: <answer> {last_answer} </answer>,"
+        " and please re-answer."
+    )

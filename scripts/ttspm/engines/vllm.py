@@ -1,0 +1,128 @@
+"""vLLM, on CUDA or on the CPU, fed through its own request loop.
+
+Each unit is a request with a seed of its own. (An engine that makes n children of one request
+seeds them seed, seed + 1, ..., so neighbouring seeds overlap.) Nothing waits for a batch to end:
+a finished unit is handed over at once and the request that follows it joins the running batch.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ttspm.engines import Completion, Finished, Request, Settings
+from ttspm.errors import UserError
+
+
+def run(
+    model: Path, settings: Settings, requests: list[Request], finished: Finished
+) -> dict[str, Any]:
+    """Generate; see `ttspm.engines` for the contract."""
+    _environment(settings)
+    import vllm
+    from vllm.platforms import current_platform
+
+    started = time.monotonic()
+    engine = _engine(model, settings, on_cpu=current_platform.is_cpu())
+    tokenizer = engine.get_tokenizer()
+    loaded = time.monotonic()
+
+    waiting: dict[str, Request] = {}
+
+    def submit(request: Request) -> None:
+        key = f"{len(request.problem_id)}:{request.problem_id}:{request.unit}"
+        waiting[key] = request
+        engine.add_request(
+            key,
+            {"prompt_token_ids": _prompt_tokens(tokenizer, request, settings, engine)},
+            vllm.SamplingParams(
+                temperature=settings.temperature,
+                top_p=settings.top_p,
+                max_tokens=settings.max_tokens,
+                seed=request.seed,
+                logprobs=0,  # of the sampled token alone
+            ),
+        )
+
+    for request in requests:
+        submit(request)
+    first = None
+    while engine.has_unfinished_requests():
+        for output in engine.step():
+            if not output.finished:
+                continue
+            first = first or time.monotonic()
+            following = finished(waiting.pop(output.request_id), _completion(output))
+            if following is not None:
+                submit(following)
+    return {
+        "engine": f"vllm {vllm.__version__}",
+        "device": current_platform.get_device_name() or "cpu",
+        "load_seconds": round(loaded - started, 3),
+        "first_unit_seconds": round((first or loaded) - loaded, 3),
+        "generate_seconds": round(time.monotonic() - loaded, 3),
+    }
+
+
+def _environment(settings: Settings) -> None:
+    """Settings that vLLM reads from the environment; what the user has set stays."""
+    cores = sorted(os.sched_getaffinity(0))[: settings.threads]
+    defaults = {
+        "HF_HUB_OFFLINE": "1",  # the model is a local folder; nothing is to be looked up
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_LOGGING_LEVEL": "WARNING",
+        "VLLM_CPU_KVCACHE_SPACE": "2",  # GiB
+        # Its own default keeps a core back.
+        "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _engine(model: Path, settings: Settings, on_cpu: bool) -> Any:
+    from vllm import EngineArgs, LLMEngine
+
+    arguments: dict[str, Any] = {
+        "model": str(model),
+        "dtype": settings.dtype,
+        "max_model_len": settings.context,
+        "max_num_seqs": settings.batch,
+        "enable_prefix_caching": True,
+        "seed": 0,  # each request has its own
+        "disable_log_stats": True,
+    }
+    if on_cpu:
+        # Compiling costs a minute and gains nothing there; a seeded request whose prefill is
+        # chunked dies ("CPU Generator does not use offset").
+        arguments |= {"enforce_eager": True, "enable_chunked_prefill": False}
+    return LLMEngine.from_engine_args(EngineArgs(**arguments))
+
+
+def _prompt_tokens(tokenizer: Any, request: Request, settings: Settings, engine: Any) -> list[int]:
+    messages = [{"role": "user", "content": request.prompt}]
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    # The template writes the special tokens itself.
+    tokens = tokenizer.encode(text, add_special_tokens=False)
+    longest = engine.model_config.max_model_len
+    if len(tokens) + settings.max_tokens > longest:
+        raise UserError(
+            f"problem '{request.problem_id}': its prompt has {len(tokens)} tokens, which with"
+            f" generation.max_tokens: {settings.max_tokens} is more than the model's context of"
+            f" {longest}: lower generation.max_tokens"
+        )
+    return tokens
+
+
+def _completion(output: Any) -> Completion:
+    (made,) = output.outputs
+    count = len(made.token_ids)
+    return Completion(
+        text=made.text,
+        finish_reason="length" if made.finish_reason == "length" else "stop",
+        prompt_tokens=len(output.prompt_token_ids),
+        completion_tokens=count,
+        mean_logprob=made.cumulative_logprob / count if count else None,
+    )
