@@ -47,6 +47,8 @@ class Job:
         Cores the job may use.
     store : Store
         The store its outputs go to; most scripts have no need of it.
+    when_stored : list of callable
+        Called once the outputs and their record are safe.
     """
 
     input: SimpleNamespace
@@ -55,6 +57,7 @@ class Job:
     wildcards: SimpleNamespace = field(default_factory=SimpleNamespace)
     threads: int = 1
     store: Store = field(default_factory=lambda: Store("results"))
+    when_stored: list[Callable[[], None]] = field(default_factory=list)
 
 
 def run_action(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> None:
@@ -157,6 +160,8 @@ def _compute(
         "host": platform.node(),
     }
     store.save_action(record)
+    for call in job.when_stored:
+        call()
     return record
 
 

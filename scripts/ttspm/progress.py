@@ -37,14 +37,15 @@ class Progress:
         self.name, self.total, self.done = name, total, done
         self.interval, self.clock = interval, clock
         self.made, self.tokens = 0, 0
-        self.started: float | None = None
-        self.said = clock()
+        self.started = self.said = clock()
+
+    def start(self) -> None:
+        """Begin to count time: loading the engine is not generating."""
+        self.started = self.said = self.clock()
 
     def add(self, tokens: int) -> None:
         """Count one finished unit of so many tokens."""
         now = self.clock()
-        if self.started is None:
-            self.started = self.said = now  # loading the engine is not generating
         self.done += 1
         self.made += 1
         self.tokens += tokens
@@ -53,15 +54,22 @@ class Progress:
             log.info("%s", self.line(now - self.started))
 
     def line(self, seconds: float) -> str:
-        """The line for the time since the first unit was finished."""
+        """The line for so many seconds of generating."""
         share = 100 * self.done / self.total if self.total else 100
         line = f"{self.name}: {self.done}/{self.total} units ({share:.0f} %)"
-        if seconds <= 0 or self.made < 2:
+        if seconds <= 0 or not self.made:
             return line
-        rate = f", {self.tokens / seconds:.0f} tokens/s"
-        # The first unit's time includes that of the engine's start, so it is not in the rate.
-        left = (self.total - self.done) * seconds / (self.made - 1)
-        return f"{line}{rate}, {duration(left)} left"
+        left = (self.total - self.done) * seconds / self.made
+        return f"{line}, {self.tokens / seconds:.0f} tokens/s, {duration(left)} left"
+
+    def facts(self) -> dict[str, float]:
+        """Units and tokens made, and tokens a second, for the action record."""
+        seconds = self.clock() - self.started
+        return {
+            "units": self.made,
+            "tokens": self.tokens,
+            "tokens_per_second": round(self.tokens / seconds, 1) if seconds > 0 else 0.0,
+        }
 
 
 def duration(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Engines: what generates. One small module each, behind one function signature.
 
-An engine is a function ``run(model, settings, requests, finished) -> facts``. It works on the
-requests all at once, in any order; for each one done it calls ``finished(request, completion)``,
+An engine is a function ``run(model, settings, requests, finished) -> facts``. It takes the requests
+when it has loaded, and works on them all at once, in any order; for each one done it calls ``finished(request, completion)``,
 which keeps the unit and may return another request (the next round of a chain), to be worked on
 from that moment. It returns when nothing is left. Facts are what is worth knowing but is not
 content: versions, device, throughput.
@@ -10,7 +10,7 @@ content: versions, device, throughput.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ class Settings:
 
 
 Finished = Callable[[Request, Completion], Request | None]
-Engine = Callable[[Path, Settings, list[Request], Finished], dict[str, Any]]
+Engine = Callable[[Path, Settings, Iterable[Request], Finished], dict[str, Any]]
 
 # Name in the configuration -> module here. An engine is imported when it is used, as each brings
 # an environment of its own.

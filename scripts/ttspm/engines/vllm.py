@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ttspm.errors import UserError
 
 
 def run(
-    model: Path, settings: Settings, requests: list[Request], finished: Finished
+    model: Path, settings: Settings, requests: Iterable[Request], finished: Finished
 ) -> dict[str, Any]:
     """Generate; see `ttspm.engines` for the contract."""
     _environment(settings)

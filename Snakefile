@@ -1,0 +1,23 @@
+"""Scaling over Scaling: from a benchmark to the paper's table and figures.
+
+    benchmark -> units -> grades -> records -> p_x -> split+fit -> saturation -> tables, figures
+
+`snakemake --cores 8 all` makes everything that the configuration's grid asks for.
+"""
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/inputs.smk"
+include: "rules/generate.smk"
+include: "rules/grade.smk"
+include: "rules/analyse.smk"
+include: "rules/present.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.input,
+        rules.figures.input,

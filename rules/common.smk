@@ -1,0 +1,55 @@
+"""Configuration and what the rules share: checks before anything runs, names, digests of code."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from ttspm.code import code_digest
+from ttspm.config import cells, check_config, load_schema
+from ttspm.errors import UserError
+from ttspm.preflight import check_before_running
+from ttspm.store import Store, file_digest
+
+BASE = Path(workflow.basedir)
+
+try:
+    config = check_config(
+        config, load_schema(BASE / "schemas/config.schema.yaml"), workflow.configfiles
+    )
+    check_before_running(config, Store("results"))
+except UserError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(1)
+
+GRID = config["grid"]
+CELLS = cells(config)
+
+
+wildcard_constraints:
+    model=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    benchmark=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    strategy="parallel|sequential",
+
+
+def code(script):
+    """Digest of a script and the modules it imports: a change of either reruns the rule."""
+    return code_digest(BASE / "scripts" / script)
+
+
+def lock(*names):
+    """Digests of the pinned environments a rule runs in."""
+    return [file_digest(BASE / "envs" / f"{name}.txt") for name in names]
+
+
+def resource(name):
+    """A file of the package that a rule reads."""
+    return str(BASE / "resources" / name)
+
+
+def of_cells(pattern):
+    """One file for each cell of the grid, in the grid's order."""
+    return [
+        pattern.format(model=cell.model, benchmark=cell.benchmark, strategy=cell.strategy)
+        for cell in CELLS
+    ]

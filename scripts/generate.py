@@ -1,0 +1,70 @@
+"""Generate the units of one shard of a cell."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from ttspm.action import Job, run_action
+from ttspm.engines import Completion, Request, Settings, load_engine
+from ttspm.generation import CellDescription, Plan, journal_folder, known_units, log
+from ttspm.journal import Journal
+from ttspm.progress import Progress
+from ttspm.tables import UNITS, write_parquet
+
+
+def main(job: Job) -> dict[str, Any]:
+    """Write the shard's units; what is generated on the way is journalled unit by unit."""
+    model, generation, names = job.params.model, job.params.generation, job.wildcards
+    sampling = {key: generation[key] for key in ("temperature", "top_p", "max_tokens")}
+    cell = CellDescription(
+        names={"model": names.model, "benchmark": names.benchmark, "strategy": names.strategy},
+        seed=job.params.seed,
+        model_digest=job.store.digest_of(job.input.model),
+        engine=model["engine"],
+        dtype=model["dtype"],
+        sampling=sampling | {"context": model["context"]},
+    )
+    problems = pq.read_table(job.input.problems).to_pylist()
+    shard = problems[int(names.shard) - 1 :: int(names.shards)]
+    path = journal_folder(job.store, cell.digest()) / f"{names.shard}-of-{names.shards}.jsonl"
+    facts: dict[str, Any] = {}
+
+    with Journal(path) as journal:
+        known = known_units(job.store, cell.digest())
+        plan = Plan(
+            shard, job.params.prompt, cell, job.params.budget, model["thinking"], known, journal.append
+        )
+        label = f"{names.model}/{names.benchmark}/{names.strategy}"
+        progress = Progress(label, plan.size, plan.reused)
+        log.info("%s: %d of %d units were made before", label, plan.reused, plan.size)
+
+        def requests() -> Iterator[Request]:
+            progress.start()  # the engine asks when it has loaded
+            yield from plan.requests()
+
+        def finished(request: Request, completion: Completion) -> Request | None:
+            following = plan.finished(request, completion)
+            progress.add(completion.completion_tokens)
+            return following
+
+        if plan.requests():
+            settings = Settings(
+                **sampling,
+                dtype=model["dtype"],
+                context=model["context"],
+                batch=generation["batch"],
+                threads=job.threads,
+            )
+            engine = load_engine(model["engine"])
+            facts = engine(job.store.tree_directory(job.input.model), settings, requests(), finished)
+            facts |= progress.facts()
+
+    write_parquet(plan.rows(), job.output.units, UNITS)
+    if known.keys() <= plan.units.keys():
+        job.when_stored.append(journal.remove)  # else it holds units that another run asked for
+    return facts | {"cell": cell.digest(), "prompts": plan.prompts(), "reused": plan.reused}
+
+
+if __name__ == "__main__":
+    run_action(globals()["snakemake"], main)
