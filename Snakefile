@@ -19,5 +19,4 @@ include: "rules/present.smk"
 rule all:
     default_target: True
     input:
-        rules.tables.input,
-        rules.figures.input,
+        of_cells("results/units/{model}/{benchmark}/{strategy}.parquet"),

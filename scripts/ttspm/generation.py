@@ -147,18 +147,16 @@ class Plan:
 
     def requests(self) -> list[Request]:
         """What can be asked for now: every missing sample, or the next round of each chain."""
-        missing = (
-            self._request(problem_id, unit)
-            for unit in range(1, self.budget + 1)
-            for problem_id in self.problems
-            if (problem_id, unit) not in self.units
-        )
-        if not self.sequential:
-            return list(missing)
-        following: dict[str, Request] = {}
-        for request in missing:
-            following.setdefault(request.problem_id, request)
-        return list(following.values())
+        missing = [key for key in self._keys() if key not in self.units]
+        if self.sequential:
+            first_gap: dict[str, int] = {}
+            for problem_id, unit in missing:
+                first_gap.setdefault(problem_id, unit)
+            missing = list(first_gap.items())
+        # Unit by unit rather than problem by problem, so that what is finished early is a smaller
+        # budget of every problem.
+        missing.sort(key=lambda key: key[1])
+        return [self._request(problem_id, unit) for problem_id, unit in missing]
 
     def finished(self, request: Request, completion: Completion) -> Request | None:
         """Keep a finished unit; in a chain, ask for the next round."""
