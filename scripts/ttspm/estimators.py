@@ -247,15 +247,19 @@ def _with_rival(others: Floats, of_rival: Floats, votes: Ints, nodes: Floats) ->
     length = others.shape[-1]
     product = np.zeros_like(others)
     for count in range(min(int(votes[-1]), length - 1) + 1):
-        outvoted = max(count - int(votes[0]) + 1, 0)  # first row with votes > count
-        rows = others[outvoted:, :, : length - count]
-        product[outvoted:, :, count:] += of_rival[count] * rows
-        if count >= votes[0]:
-            tied = others[outvoted - 1, :, : length - count]
-            product[outvoted - 1, :, count:] += of_rival[count] * nodes[:, None] * tied
+        # Rows are the correct class's votes; those from `outvoted` on exceed the rival's `count`.
+        outvoted = max(count - int(votes[0]) + 1, 0)
+        reach = others[:, :, : length - count]
+        if outvoted < len(votes):
+            product[outvoted:, :, count:] += of_rival[count] * reach[outvoted:]
+        if outvoted > 0:
+            product[outvoted - 1, :, count:] += (
+                of_rival[count] * nodes[:, None] * reach[outvoted - 1]
+            )
     return product
 
 
+@lru_cache(maxsize=1024)  # classes of one size recur within a problem and between problems
 def _inclusions(size: int, inclusion: float, length: int) -> Floats:
     """Chance of k = 0 .. length-1 inclusions among `size` units: the binomial distribution.
 
@@ -270,7 +274,9 @@ def _inclusions(size: int, inclusion: float, length: int) -> Floats:
     downwards = np.cumprod(falling / (size - falling + 1) / odds)
     chances = np.concatenate([downwards[::-1], [1.0], upwards])
     chances /= chances.sum()
-    return np.pad(chances[:length], (0, max(length - len(chances), 0)))
+    chances = np.pad(chances[:length], (0, max(length - len(chances), 0)))
+    chances.flags.writeable = False  # the cache hands the same array to every caller
+    return chances
 
 
 @lru_cache(maxsize=1024)

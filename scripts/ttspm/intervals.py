@@ -6,6 +6,8 @@ independent evidence about the benchmark.
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -110,6 +112,19 @@ def bootstrap_difference(
     if table_a.shape != table_b.shape:
         raise ValueError(f"paired tables differ in shape: {table_a.shape} and {table_b.shape}")
     return bootstrap_mean(table_a - table_b, rng, resamples, confidence)
+
+
+def named_stream(root: int, *names: str) -> np.random.Generator:
+    """A generator of its own for what `names` says, so that its draws depend on nothing else.
+
+    Parameters
+    ----------
+    root : int
+        One non-negative draw from the run's generator, or its seed.
+    *names : str
+        Model, benchmark, strategy, or whatever tells one use from another.
+    """
+    return np.random.default_rng([root, crc32("\0".join(names).encode())])
 
 
 def _problem_counts(problems: int, rng: np.random.Generator, resamples: int) -> NDArray[np.uint32]:
