@@ -54,8 +54,8 @@ def bootstrap_mean(
     Where all problems have one value (all solved, none solved, a single problem), every resample
     has that mean and the interval has **zero width**. That is what the method gives, not
     certainty: with all of n problems solved, the 95 % upper bound on the share of unsolved ones
-    is still about 3 / n [2]_. Below a few hundred problems the intervals are somewhat too narrow
-    in general [3]_.
+    is still about 3 / n [2]_. With few problems the intervals are somewhat too narrow in general,
+    as intervals from the central limit theorem are [3]_.
 
     References
     ----------
