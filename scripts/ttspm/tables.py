@@ -50,7 +50,9 @@ RECORDS = pa.schema(
 )
 
 
-def write_parquet(rows: list[dict[str, object]] | pa.Table, path: str | Path, schema: pa.Schema) -> None:
+def write_parquet(
+    rows: list[dict[str, object]] | pa.Table, path: str | Path, schema: pa.Schema
+) -> None:
     """Write rows as Parquet under a fixed schema; equal rows give equal bytes.
 
     Parameters
