@@ -83,8 +83,8 @@ def draw(saturation: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     pitch = (width - 0.35) / n_columns
     # A panel is narrower than its pitch by the labels of its ticks.
     titles = [_panel_title(cell, benchmarks, models, fit, pitch - 0.3) for cell in cells]
-    row_height = pitch + 0.12 * max(title.count("\n") for title in titles) + 0.2
-    figure = Figure(figsize=(width, n_rows * row_height + 0.75), layout="constrained")
+    row_height = pitch + 0.12 * max(title.count("\n") for title in titles) + 0.1
+    figure = Figure(figsize=(width, n_rows * row_height + 0.85), layout="constrained")
     figure.suptitle(_common_heading(benchmarks, models), fontsize=7.5)
     grid = figure.add_gridspec(n_rows, n_columns)
     panels = []

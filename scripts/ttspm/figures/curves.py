@@ -178,7 +178,8 @@ def _finish_axes(panel: Axes, budgets: Sequence[int]) -> None:
             labelled.append(n)
     panel.xaxis.set_major_locator(FixedLocator(labelled))
     panel.xaxis.set_minor_locator(FixedLocator([n for n in budgets if n not in labelled]))
-    panel.set_xlim(first - 0.04 * (last - first) - 0.2, last + 0.04 * (last - first) + 0.2)
+    margin = 0.06 * (last - first) + 0.2  # holds the paper's marks at the first and last budget
+    panel.set_xlim(first - margin, last + margin)
     low, high = panel.get_ylim()
     low, high = max(low, -3), min(high, 103)
     panel.set_ylim(low, high)

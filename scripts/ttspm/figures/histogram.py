@@ -93,7 +93,7 @@ def draw(saturation: pd.DataFrame) -> Figure:
         _draw_panel(panel, here, series, models, n_bins)
         n_problems = here["problem_id"].nunique()
         panel.set_title(f"{benchmark_title(benchmark)} ({n_problems} problems)")
-    name_outer_axes(panels, "Observed saturation point (first correct unit)", "Problems")
+    name_outer_axes(panels, "Observed $N^*$ (first hit)", "Problems")
     figure.legend(handles=handles, labels=labels, ncols=n_columns, loc="outside lower center")
     return figure
 
@@ -107,6 +107,8 @@ def _draw_panel(
 ) -> None:
     """Grouped bars of one benchmark; bins are 1..LAST_BIN and, where needed, all later points."""
     bins = np.arange(1, n_bins + 1)
+    # The open-ended bin stands half a step apart: it is not one more integer.
+    centres = np.where(bins <= LAST_BIN, bins, bins + 0.5)
     bar_width = GROUP_WIDTH / len(series)
     for position, (model, strategy) in enumerate(series):
         mine = rows[(rows["model"] == model) & (rows["strategy"] == strategy)]
@@ -114,12 +116,12 @@ def _draw_panel(
         point = np.minimum(mine["first_hit"].to_numpy(), n_bins)
         counts = np.array([np.count_nonzero(solved & (point == b)) for b in bins])
         never = np.array([np.count_nonzero(~solved & (point == b)) for b in bins])
-        left = bins + (position - (len(series) - 1) / 2) * bar_width
+        middle = centres + (position - (len(series) - 1) / 2) * bar_width
         colour = series_style(strategy, models.index(model))["color"]
-        panel.bar(left, counts, 0.9 * bar_width, color=colour, linewidth=0)
+        panel.bar(middle, counts, 0.9 * bar_width, color=colour, linewidth=0)
         shown = never > 0
         panel.bar(
-            left[shown],
+            middle[shown],
             never[shown],
             0.9 * bar_width,
             bottom=counts[shown],
@@ -129,7 +131,7 @@ def _draw_panel(
             linewidth=0.5,
         )
     tick_labels = [str(b) if b <= LAST_BIN else f">{LAST_BIN}" for b in bins]
-    panel.set_xticks(bins, tick_labels)
-    panel.set_xlim(0.4, n_bins + 0.6)
+    panel.set_xticks(centres, tick_labels)
+    panel.set_xlim(0.4, centres[-1] + 0.6)
     panel.grid(visible=False, axis="x")
     panel.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=True))
