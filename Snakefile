@@ -19,4 +19,5 @@ include: "rules/present.smk"
 rule all:
     default_target: True
     input:
-        of_cells("results/units/{model}/{benchmark}/{strategy}.parquet"),
+        rules.tables.input,
+        rules.figures.input,

@@ -1,1 +1,73 @@
-"""placeholder"""
+"""Presentation: the paper's table and figures, from the tables of the analysis alone.
+
+In:  results/tables/metrics.csv, fit.csv, saturation.csv; the paper's own Table 1
+Out: results/tables/table1.csv, .md, .tex
+     results/figures/figure2_hit, figure3_saturation, figure4_agreement, figure5_accuracy (.pdf, .png)
+"""
+
+
+rule table1:
+    """Set our numbers beside the paper's Table 1, in its layout."""
+    input:
+        metrics=rules.metrics.output.metrics,
+        paper=resource("paper_table1.csv"),
+    output:
+        csv="results/tables/table1.csv",
+        markdown="results/tables/table1.md",
+        latex="results/tables/table1.tex",
+    params:
+        budgets=GRID["budgets"],
+        code=code("write_table1.py"),
+        lock=lock("analysis"),
+    log:
+        "results/logs/table1.log",
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/write_table1.py"
+
+
+rule figure:
+    """Draw one of the paper's figures, with the intervals it leaves out."""
+    input:
+        metrics=rules.metrics.output.metrics,
+        fit=rules.fit.output.fit,
+        saturation=rules.fit.output.saturation,
+        paper=resource("paper_table1.csv"),
+    output:
+        pdf=report(
+            "results/figures/{figure}.pdf",
+            category="Figures",
+            caption="../docs/report/figure.rst",
+        ),
+        png="results/figures/{figure}.png",
+    params:
+        budgets=GRID["budgets"],
+        code=code("draw_figure.py"),
+        lock=lock("analysis"),
+    wildcard_constraints:
+        figure=r"figure\d_\w+",
+    log:
+        "results/logs/figures/{figure}.log",
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/draw_figure.py"
+
+
+FIGURES = ["figure2_hit", "figure3_saturation", "figure4_agreement", "figure5_accuracy"]
+
+
+rule tables:
+    """Every table of the analysis."""
+    input:
+        of_cells("results/p_x/{model}/{benchmark}/{strategy}.csv"),
+        rules.metrics.output,
+        rules.fit.output,
+        rules.table1.output,
+
+
+rule figures:
+    """Every figure."""
+    input:
+        expand("results/figures/{figure}.{suffix}", figure=FIGURES, suffix=["pdf", "png"]),

@@ -19,7 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ttspm.estimators import hit_exact, vote_exact
-from ttspm.metrics import Cell, cell_values, metrics_table
+from ttspm.cell import Cell
+from ttspm.metrics import cell_values, metrics_table
 
 Shape = Callable[[int, np.random.Generator], NDArray[np.int64]]
 

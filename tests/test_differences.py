@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from ttspm.differences import DIFFERENCES_COLUMNS, differences_table
-from ttspm.metrics import Cell, cell_values
+from ttspm.cell import Cell
+from ttspm.metrics import cell_values
 
 
 def cell(answers: list[list[int]], tokens: int, strategy: str, budgets: list[int], first: int = 0):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,10 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from ttspm.cell import Cell
 from ttspm.errors import UserError
 
 JSON = dict[str, Any]
-
-
-@dataclass(frozen=True, order=True)
-class Cell:
-    """One model on one benchmark with one strategy."""
-
-    model: str
-    benchmark: str
-    strategy: str
 
 
 def load_schema(path: str | Path) -> JSON:

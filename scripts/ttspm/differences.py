@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ttspm.intervals import CONFIDENCE, RESAMPLES, bootstrap_difference, named_stream
-from ttspm.metrics import TABLE_DECIMALS, Cell, CellValues
+from ttspm.cell import Cell
+from ttspm.metrics import TABLE_DECIMALS, CellValues
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

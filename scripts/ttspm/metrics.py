@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ttspm.cell import Cell
 from ttspm.errors import UserError
 from ttspm.estimators import hit_exact, hit_prefix, last_round, vote_exact, vote_prefix
 from ttspm.intervals import CONFIDENCE, RESAMPLES, bootstrap_mean, named_stream
@@ -31,14 +31,6 @@ NEEDED = ("problem_id", "unit", "answer_class", "correct", "truncated", "complet
 
 # What the estimators guarantee; digits beyond it would be noise in a table that people read.
 TABLE_DECIMALS = 12
-
-
-class Cell(NamedTuple):
-    """A model on a benchmark with a strategy."""
-
-    model: str
-    benchmark: str
-    strategy: str
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,11 @@ def write_parquet(
     schema : pyarrow.Schema
         One of `BENCHMARK`, `UNITS`, `RECORDS`.
     """
-    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, schema=schema)
-    table = table.select(schema.names).cast(schema).replace_schema_metadata(None)
-    pq.write_table(table, path, compression="zstd")
+    if isinstance(rows, pd.DataFrame):
+        table = pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False)
+    else:
+        table = pa.Table.from_pylist(rows, schema=schema)
+    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
 
 
 def read_parquet(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
@@ -82,6 +84,11 @@ def read_parquet(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
     if missing:
         raise UserError(f"{path}: column '{missing[0]}' is missing; needed are {schema.names}")
     return table.select(schema.names).cast(schema).to_pandas()
+
+
+def recorded_units(records: pd.DataFrame) -> int:
+    """Units that every problem of a records table has: the smallest number over its problems."""
+    return int(records.groupby("problem_id").size().min())
 
 
 def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
