@@ -5,6 +5,7 @@
 `snakemake --cores 8 all` makes everything that the configuration's grid asks for.
 """
 
+
 configfile: "config.yaml"
 
 

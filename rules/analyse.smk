@@ -15,14 +15,14 @@ rule p_x:
         records="results/records/{model}/{benchmark}/{strategy}.parquet",
     output:
         p_x="results/p_x/{model}/{benchmark}/{strategy}.csv",
-    params:
-        budget=max(GRID["budgets"]),
-        code=code("estimate_p_x.py"),
-        lock=lock("analysis"),
     log:
         "results/logs/p_x/{model}/{benchmark}/{strategy}.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        budget=max(GRID["budgets"]),
+        code=code("estimate_p_x.py"),
+        lock=lock("analysis"),
     script:
         "../scripts/estimate_p_x.py"
 
@@ -34,6 +34,10 @@ rule metrics:
     output:
         metrics="results/tables/metrics.csv",
         differences="results/tables/differences.csv",
+    log:
+        "results/logs/metrics.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         cells=CELLS,
         budgets=GRID["budgets"],
@@ -41,10 +45,6 @@ rule metrics:
         seed=config["seed"],
         code=code("estimate_metrics.py"),
         lock=lock("analysis"),
-    log:
-        "results/logs/metrics.log",
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/estimate_metrics.py"
 
@@ -56,6 +56,10 @@ rule fit:
     output:
         fit="results/tables/fit.csv",
         saturation="results/tables/saturation.csv",
+    log:
+        "results/logs/fit.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         cells=CELLS,
         budget=max(GRID["budgets"]),
@@ -63,9 +67,5 @@ rule fit:
         seed=config["seed"],
         code=code("fit_saturation.py"),
         lock=lock("analysis"),
-    log:
-        "results/logs/fit.log",
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/fit_saturation.py"

@@ -8,7 +8,9 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from ttspm.code import code_digest
 from ttspm.config import cells, check_config, load_schema
 from ttspm.errors import UserError
+from ttspm.models import files_of_source
 from ttspm.preflight import check_before_running
+from ttspm.recovery import forget_unremembered_names, release_stale_lock
 from ttspm.store import Store, file_digest
 
 BASE = Path(workflow.basedir)
@@ -21,6 +23,11 @@ try:
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(1)
+
+# Jobs parse this file as well; only the command that a person gave may tidy up.
+if workflow.is_main_process:
+    lock_of_this_run = release_stale_lock(Path(".snakemake"))
+    forget_unremembered_names(Store("results"), Path(".snakemake"))
 
 GRID = config["grid"]
 CELLS = cells(config)
@@ -50,6 +57,8 @@ def resource(name):
 def of_cells(pattern):
     """One file for each cell of the grid, in the grid's order."""
     return [
-        pattern.format(model=cell.model, benchmark=cell.benchmark, strategy=cell.strategy)
+        pattern.format(
+            model=cell.model, benchmark=cell.benchmark, strategy=cell.strategy
+        )
         for cell in CELLS
     ]

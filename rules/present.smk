@@ -15,14 +15,14 @@ rule table1:
         csv="results/tables/table1.csv",
         markdown="results/tables/table1.md",
         latex="results/tables/table1.tex",
-    params:
-        budgets=GRID["budgets"],
-        code=code("write_table1.py"),
-        lock=lock("analysis"),
     log:
         "results/logs/table1.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        budgets=GRID["budgets"],
+        code=code("write_table1.py"),
+        lock=lock("analysis"),
     script:
         "../scripts/write_table1.py"
 
@@ -41,16 +41,16 @@ rule figure:
             caption="../docs/report/figure.rst",
         ),
         png="results/figures/{figure}.png",
+    log:
+        "results/logs/figures/{figure}.log",
+    wildcard_constraints:
+        figure=r"figure\d_\w+",
+    conda:
+        "../envs/analysis.yaml"
     params:
         budgets=GRID["budgets"],
         code=code("draw_figure.py"),
         lock=lock("analysis"),
-    wildcard_constraints:
-        figure=r"figure\d_\w+",
-    log:
-        "results/logs/figures/{figure}.log",
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/draw_figure.py"
 
@@ -70,4 +70,6 @@ rule tables:
 rule figures:
     """Every figure."""
     input:
-        expand("results/figures/{figure}.{suffix}", figure=FIGURES, suffix=["pdf", "png"]),
+        expand(
+            "results/figures/{figure}.{suffix}", figure=FIGURES, suffix=["pdf", "png"]
+        ),

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ttspm.estimators import hit_exact, vote_exact
 from ttspm.cell import Cell
+from ttspm.estimators import hit_exact, vote_exact
 from ttspm.metrics import cell_values, metrics_table
 
 Shape = Callable[[int, np.random.Generator], NDArray[np.int64]]

@@ -1,6 +1,5 @@
 """Fetch one model and put its files into the store."""
 
-
 from ttspm.action import Job, run_action
 from ttspm.models import fetch_model
 

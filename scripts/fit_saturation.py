@@ -23,13 +23,23 @@ def main(job: Job) -> None:
             generator(job.params.seed, "split", cell.benchmark),
             job.params.analysis["validation_share"],
         )
-        names = {"model": cell.model, "benchmark": cell.benchmark}
-        rng = generator(job.params.seed, "fit", *cell)
-        fit = fit_table(records, cell.strategy, units, split, rng, **names)
+        fit = fit_table(
+            records,
+            cell.strategy,
+            units,
+            split,
+            generator(job.params.seed, "fit", *cell),
+            model=cell.model,
+            benchmark=cell.benchmark,
+        )
         for note in fit.notes:
             log.info("%s: %s", "/".join(cell), note)
         fits.append(fit.rows)
-        points.append(saturation_table(records, cell.strategy, units, split, **names))
+        points.append(
+            saturation_table(
+                records, cell.strategy, units, split, model=cell.model, benchmark=cell.benchmark
+            )
+        )
     write_csv(pd.concat(fits, ignore_index=True), job.output.fit)
     write_csv(pd.concat(points, ignore_index=True), job.output.saturation)
 

@@ -33,7 +33,13 @@ def main(job: Job) -> dict[str, Any]:
     with Journal(path) as journal:
         known = known_units(job.store, cell.digest())
         plan = Plan(
-            shard, job.params.prompt, cell, job.params.budget, model["thinking"], known, journal.append
+            shard,
+            job.params.prompt,
+            cell,
+            job.params.budget,
+            model["thinking"],
+            known,
+            journal.append,
         )
         label = f"{names.model}/{names.benchmark}/{names.strategy}"
         progress = Progress(label, plan.size, plan.reused)
@@ -57,7 +63,9 @@ def main(job: Job) -> dict[str, Any]:
                 threads=job.threads,
             )
             engine = load_engine(model["engine"])
-            facts = engine(job.store.tree_directory(job.input.model), settings, requests(), finished)
+            facts = engine(
+                job.store.tree_directory(job.input.model), settings, requests(), finished
+            )
             facts |= progress.facts()
 
     write_parquet(plan.rows(), job.output.units, UNITS)

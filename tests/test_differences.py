@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ttspm.differences import DIFFERENCES_COLUMNS, differences_table
 from ttspm.cell import Cell
+from ttspm.differences import DIFFERENCES_COLUMNS, differences_table
 from ttspm.metrics import cell_values
 
 

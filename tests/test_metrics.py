@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchmark_estimators
-from ttspm.errors import UserError
 from ttspm.cell import Cell
+from ttspm.errors import UserError
 from ttspm.metrics import METRICS_COLUMNS, cell_values, metrics_table
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -109,7 +109,9 @@ def _run(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> None:
         "wildcards": dict(snakemake.wildcards.items()),
         "params": params,
         "inputs": {
-            name: [store.digest_of(path) for path in (value if isinstance(value, list) else [value])]
+            name: [
+                store.digest_of(path) for path in (value if isinstance(value, list) else [value])
+            ]
             for name, value in inputs.items()
             if name != ORDER_ONLY
         },

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -43,7 +43,7 @@ def code_digest(script: str | Path) -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=None)
+@cache
 def imported_modules(path: Path) -> tuple[Path, ...]:
     """Files of the package that a file imports, at its top or inside its functions."""
     names: set[str] = set()
@@ -72,4 +72,6 @@ def _files(name: str) -> list[Path]:
 
 
 def _name(path: Path) -> str:
-    return path.relative_to(PACKAGE.parent).as_posix() if path.is_relative_to(PACKAGE) else path.name
+    return (
+        path.relative_to(PACKAGE.parent).as_posix() if path.is_relative_to(PACKAGE) else path.name
+    )

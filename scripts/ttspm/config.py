@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,13 @@ def check_config(config: JSON, schema: JSON, files: Iterable[str | Path] = ()) -
     UserError
         One line: file, key, what is wrong, what would be right.
     """
-    files = [Path(file) for file in files]
+    origins = [Path(file) for file in files]
     errors = list(Draft202012Validator(schema).iter_errors(config))
     if errors:
         path, message = _explain(min(errors, key=_importance), schema)
-        raise UserError(f"{_origin(path, files)}: {_dotted(path)}{message}")
+        raise UserError(f"{_origin(path, origins)}: {_dotted(path)}{message}")
     filled = _fill(config, schema, schema)
-    _check_grid(filled, files)
+    _check_grid(filled, origins)
     return filled
 
 
@@ -77,11 +78,11 @@ def _check_grid(config: JSON, files: list[Path]) -> None:
                     f" '{key}'{nearest(name, config[key])}"
                 )
     budgets = grid["budgets"]
-    for before, after in zip(budgets, budgets[1:], strict=False):
+    for before, after in itertools.pairwise(budgets):
         if after <= before:
             raise UserError(
-                f"{_origin(['grid', 'budgets'], files)}: grid.budgets: {after} comes after {before};"
-                " budgets must increase, for example [1, 4, 8, 16]"
+                f"{_origin(['grid', 'budgets'], files)}: grid.budgets: {after} comes after"
+                f" {before}; budgets must increase, for example [1, 4, 8, 16]"
             )
 
 
@@ -95,33 +96,31 @@ def _importance(error: ValidationError) -> tuple[int, int]:
 
 def _explain(error: ValidationError, schema: JSON) -> tuple[list[Any], str]:
     """Where the mistake is and what to say of it."""
-    path = list(error.absolute_path)
+    path: list[Any] = list(error.absolute_path)
+    violated: Any = error.schema  # the part of the schema that the value breaks
+    value: Any = error.instance
+    allowed: Any = error.validator_value
     if error.validator == "oneOf" and error.context:
-        wanted = error.instance.get("type")
-        kinds = [_resolve(option, schema) for option in error.schema["oneOf"]]
-        index = next(
-            (i for i, kind in enumerate(kinds) if kind["properties"]["type"]["const"] == wanted), None
-        )
+        kinds = [_resolve(option, schema)["properties"]["type"]["const"] for option in allowed]
         inner = [
             child
             for child in error.context
-            if child.schema_path and child.schema_path[0] == index
+            if child.schema_path and kinds[int(child.schema_path[0])] == value.get("type")
         ]
         if inner:
             return _explain(min(inner, key=_importance), schema)
     if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        extra = next(key for key in error.instance if key not in known)
+        known = violated.get("properties", {})
+        extra = next(key for key in value if key not in known)
         return [*path, extra], f": unknown key{_nearest_key(str(extra), known, schema)}"
     if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
+        missing = next(key for key in allowed if key not in value)
         return path, f": the key '{missing}' is missing"
     if error.validator == "enum":
-        allowed = [str(value) for value in error.validator_value]
-        return path, f": '{error.instance}' is not known{nearest(str(error.instance), allowed)}"
+        return path, f": '{value}' is not known{nearest(str(value), map(str, allowed))}"
     if error.validator == "pattern":
-        described = error.schema.get("description", f"must match {error.validator_value}")
-        return path, f": '{error.instance}' does not fit: {described}"
+        described = violated.get("description", f"must match {allowed}")
+        return path, f": '{value}' does not fit: {described}"
     return path, f": {error.message}"
 
 

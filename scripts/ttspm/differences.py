@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ttspm.intervals import CONFIDENCE, RESAMPLES, bootstrap_difference, named_stream
 from ttspm.cell import Cell
+from ttspm.intervals import CONFIDENCE, RESAMPLES, bootstrap_difference, named_stream
 from ttspm.metrics import TABLE_DECIMALS, CellValues
 
 Floats = NDArray[np.float64]

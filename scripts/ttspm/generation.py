@@ -84,7 +84,9 @@ def known_units(store: Store, cell: str) -> Units:
     return units
 
 
-def _sealed(artifact: Path, prompts: dict[str, list[str]]) -> Iterator[tuple[tuple[str, int], Unit]]:
+def _sealed(
+    artifact: Path, prompts: dict[str, list[str]]
+) -> Iterator[tuple[tuple[str, int], Unit]]:
     for row in pq.read_table(artifact).to_pylist():
         asked = prompts[row["problem_id"]]
         # One digest stands for all units where each was asked the same.
@@ -200,7 +202,7 @@ class Plan:
         return ((p, unit) for p in self.problems for unit in range(1, self.budget + 1))
 
     def _usable(self, problem_id: str, known: Units) -> Units:
-        """Known units that answer what this plan asks; of a chain, the part before the first gap."""
+        """Known units that answer what this plan asks; of a chain, what is before the first gap."""
         usable: Units = {}
         for number in range(1, self.budget + 1):
             unit = known.get((problem_id, number))

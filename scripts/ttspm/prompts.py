@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ttspm.benchmarks.prepare import LETTERS
 
+
 def first_prompt(template: str, question: str, choices: Sequence[str] | None) -> str:
     """The user's turn of a parallel sample, and of the first round of a sequential chain.
 
@@ -19,7 +20,9 @@ def first_prompt(template: str, question: str, choices: Sequence[str] | None) ->
         Listed after the question as ``A) ...``, in the stored order.
     """
     if choices is not None and len(choices):
-        listed = "\n".join(f"{letter}) {text}" for letter, text in zip(LETTERS, choices, strict=False))
+        listed = "\n".join(
+            f"{letter}) {text}" for letter, text in zip(LETTERS, choices, strict=False)
+        )
         question = f"{question}\n\n{listed}"
     return template.replace("{question}", question)
 

@@ -127,6 +127,19 @@ class Store:
         fresh.symlink_to(target)
         fresh.replace(name)
 
+    def names(self) -> Iterator[Path]:
+        """Every link in the results folder that names an object, sorted."""
+        inside = self.root / "objects"
+        for path in sorted(self.root.rglob("*")):
+            if path.is_symlink() and not path.is_relative_to(inside) and self.digest_of_link(path):
+                yield path
+
+    def digest_of_link(self, name: Path) -> str | None:
+        """Digest that a link names, whether or not its object is there; None for other links."""
+        target = Path(os.path.normpath(name.parent / name.readlink()))
+        digest = target.parent.name + target.name
+        return digest if target == self.object_path(digest) else None
+
     # -- folders -------------------------------------------------------------------------------
 
     def put_tree(self, folder: Path, manifest: Path) -> None:
@@ -209,9 +222,9 @@ class Store:
 
 
 def tree_entries(manifest: Path) -> dict[str, str]:
-    """Files of the folder that an object describes, as path -> digest; empty for other objects."""
+    """Files of the folder that an object describes, path -> digest; empty for other objects."""
     with open(manifest, "rb") as handle:
-        if not handle.read(1) == b"{":
+        if handle.read(1) != b"{":
             return {}
         handle.seek(0)
         if TREE_FORMAT.encode() not in handle.read(2**20):

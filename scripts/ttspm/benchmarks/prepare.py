@@ -52,7 +52,9 @@ def prepare_benchmark(
         choices = None
         if columns["distractors"]:
             wrong = [_cell(row, column, where, "choice") for column in columns["distractors"]]
-            choices, gold = _shuffle(gold, wrong, generator(seed, "choices", name, problem_id), where)
+            choices, gold = _shuffle(
+                gold, wrong, generator(seed, "choices", name, problem_id), where
+            )
         elif description["kind"] == "choice":
             choices, gold = _given_choices(row, gold, where)
         prepared.append(
@@ -68,7 +70,7 @@ def prepare_benchmark(
 
 
 def _problem_id(row: dict[str, Any], column: str | None, number: int, where: str) -> str:
-    # Without a named column, one called problem_id is used, and where there is none rows are numbered.
+    # Without a named column, one called problem_id serves, and where there is none rows are numbered.
     if column is None:
         column = "problem_id" if "problem_id" in row else None
     return _cell(row, column, where, "problem_id") if column else str(number)

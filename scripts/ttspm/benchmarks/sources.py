@@ -12,7 +12,7 @@ from ttspm.benchmarks.arithmetic import arithmetic_rows
 from ttspm.errors import UserError
 from ttspm.store import file_digest
 
-Rows = list[dict[str, Any]]
+Rows = list[dict[Any, Any]]
 
 
 def source_rows(source: dict[str, Any], file: Path | None = None) -> Rows:

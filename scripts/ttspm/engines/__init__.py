@@ -1,10 +1,10 @@
 """Engines: what generates. One small module each, behind one function signature.
 
 An engine is a function ``run(model, settings, requests, finished) -> facts``. It takes the requests
-when it has loaded, and works on them all at once, in any order; for each one done it calls ``finished(request, completion)``,
-which keeps the unit and may return another request (the next round of a chain), to be worked on
-from that moment. It returns when nothing is left. Facts are what is worth knowing but is not
-content: versions, device, throughput.
+when it has loaded, and works on them all at once, in any order; for each one done it calls
+``finished(request, completion)``, which keeps the unit and may return another request (the next
+round of a chain), to be worked on from that moment. It returns when nothing is left. Facts are
+what is worth knowing but is not content: versions, device, throughput.
 """
 
 from __future__ import annotations
