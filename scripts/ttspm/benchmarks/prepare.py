@@ -70,7 +70,7 @@ def prepare_benchmark(
 
 
 def _problem_id(row: dict[str, Any], column: str | None, number: int, where: str) -> str:
-    # Without a named column, one called problem_id serves, and where there is none rows are numbered.
+    # Without a named column, one called problem_id serves; without that, rows are numbered.
     if column is None:
         column = "problem_id" if "problem_id" in row else None
     return _cell(row, column, where, "problem_id") if column else str(number)
