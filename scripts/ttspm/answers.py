@@ -15,6 +15,10 @@ from ttspm.choice_letters import CHOICE_FALLBACKS, ChoiceReader
 
 EXTRACTIONS = ("last_boxed", "first_boxed")
 
+# Characters in which a fallback looks for the answer after its phrase. It bounds the work on texts
+# that repeat a phrase thousands of times.
+LONGEST_ANSWER = 400
+
 
 class Extraction(NamedTuple):
     """A final answer and the rule that found it.
@@ -132,6 +136,7 @@ def after_thinking(text: str, *, thinking: bool) -> str | None:
 # ---- boxes ------------------------------------------------------------------------------------
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_BOX = re.compile(r"[-+]?\d[\d.,/%]*|[A-Z]\b")  # "\boxed 5": a number or one letter only
 _PLACEHOLDERS = {"", r"\dots", r"\ldots", r"\cdots", r"\text{}", r"\text{answer}", "answer"}
 
@@ -147,10 +152,11 @@ def boxed(text: str) -> list[str]:
 
 def _boxes(text: str) -> Iterator[tuple[int, int, str | None]]:
     """Start, end and content of every box; content None where it is missing or never closed."""
+    closing_of = _closing_braces(text) if _BOX.search(text) else {}
     for command in _BOX.finditer(text):
         opening = command.end()
         if text.startswith("{", opening):
-            closing = _closing_brace(text, opening)
+            closing = closing_of.get(opening)
             if closing is None:
                 yield command.start(), len(text), None
             else:
@@ -169,14 +175,19 @@ def _without_boxes(text: str) -> str:
     return "".join([*kept, text[at:]])
 
 
-def _closing_brace(text: str, start: int) -> int | None:
-    r"""Index of the brace that closes the one at `start`; ``\{`` and ``\}`` do not count."""
-    depth = 0
-    for brace in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-        if depth == 0:
-            return brace.start()
-    return None
+def _closing_braces(text: str) -> dict[int, int]:
+    r"""Where each brace that is closed is closed; ``\{`` and ``\}`` do not count.
+
+    One pass: a model caught in a loop opens the same box thousands of times.
+    """
+    closing_of = {}
+    opened = []
+    for brace in _BRACE.finditer(text):
+        if brace.group() == "{":
+            opened.append(brace.start())
+        elif brace.group() == "}" and opened:
+            closing_of[opened.pop()] = brace.start()
+    return closing_of
 
 
 def _box_content(content: str) -> str | None:
@@ -252,7 +263,8 @@ def _tidy(run: str) -> str:
 def _last_expression_after(pattern: re.Pattern[str], text: str) -> str | None:
     """Expression after the last match of `pattern` that is followed by one on its line."""
     for match in reversed(list(pattern.finditer(text))):
-        expression = _leading_expression(text[match.end() :].split("\n", 1)[0])
+        fragment = text[match.end() : match.end() + LONGEST_ANSWER]
+        expression = _leading_expression(fragment.split("\n", 1)[0])
         if expression is not None:
             return expression
     return None

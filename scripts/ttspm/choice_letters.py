@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 # Letters of a choice problem whose choices are not known.
 DEFAULT_LETTERS = "ABCD"
+# Characters after "the answer is" in which a choice's text is looked for.
+LONGEST_CHOICE = 400
 
 _WRAPPED_TEXT = re.compile(r"\\(?:text(?:bf|it|rm)?|math(?:rm|bf|sf)|mbox)\s*\{([^{}]*)\}")
 _DECORATION = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\[()\[\],;! ]|[$*`]")
@@ -35,16 +37,19 @@ class ChoiceReader:
             rf"|([{self.letters.lower()}])(?=$|\)))"
         )
         self._correct = re.compile(
-            rf"(?<![\w']){letter}\b\)?(?:[).:][^\n.]*?)? is (?:the )?(?:correct|right|best)\b"
+            rf"(?<![\w']){letter}\b\)?(?:[).:][^\n.]{{0,80}}?)? is (?:the )?"
+            r"(?:correct|right|best)\b"
         )
-        self._bold = re.compile(rf"\*\*\s*\(?({letter})(?:[).:][^*\n]*)?\s*\*\*")
+        self._bold = re.compile(rf"\*\*\s*\(?({letter})(?:[).:][^*\n]{{0,400}})?\s*\*\*")
         self._bracketed = re.compile(rf"(?<![\w^_])\(?({letter})\)")
         self._at_end = re.compile(rf"(?<![\w'])({letter})[\s.)]*$")
 
     def letter(self, fragment: str) -> str | None:
         """Letter that `fragment` starts with, or whose choice's text it is."""
         fragment = _plain(fragment)
-        named = [at for at, text in zip(self.letters, self.texts, strict=True) if text == fragment]
+        # There are no texts to go with the letters where the choices are not known.
+        texts = zip(self.letters, self.texts, strict=False)
+        named = [letter for letter, text in texts if text == fragment]
         if len(named) == 1:
             return named[0]
         leading = self._leading.match(fragment)
@@ -53,7 +58,8 @@ class ChoiceReader:
     def after_phrase(self, text: str) -> str | None:
         """Letter after the last "answer is", "correct option:" and the like."""
         for phrase in reversed(list(_CHOICE_PHRASE.finditer(text))):
-            found = self.letter(text[phrase.end() :].split("\n", 1)[0])
+            fragment = text[phrase.end() : phrase.end() + LONGEST_CHOICE]
+            found = self.letter(fragment.split("\n", 1)[0])
             if found is not None:
                 return found
         return None
@@ -65,17 +71,16 @@ class ChoiceReader:
 
     def on_last_line(self, text: str) -> str | None:
         """Letter or choice that the last line is, or its last bracketed or final letter."""
-        line = text.rstrip().rsplit("\n", 1)[-1]
-        plain = _plain(line)
-        if plain in self.letters or plain in self.texts or re.match(r"\(?\w[).:]", plain):
-            found = self.letter(line)
-            if found is not None:
-                return found
-        for pattern in (self._bracketed, self._at_end):
-            matches = pattern.findall(plain)
-            if matches:
-                return matches[-1]
-        return None
+        line = _plain(text.rstrip().rsplit("\n", 1)[-1])
+        if line in self.letters or line in self.texts:
+            return self.letter(line)
+        bracketed = self._bracketed.findall(line)
+        if bracketed:
+            return bracketed[-1]
+        if re.match(r"[A-Z][.:]", line):
+            return self.letter(line)
+        at_end = self._at_end.search(line)
+        return at_end.group(1) if at_end else None
 
     def in_bold(self, text: str) -> str | None:
         """Last letter in bold."""

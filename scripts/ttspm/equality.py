@@ -54,7 +54,8 @@ class Verdict(enum.Enum):
 _WRAPPER = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _JOINING = re.compile(r"(?<!\\)\\[,!]\s*|(?<!\\)\\(?:left|right|displaystyle)(?![A-Za-z])")
 _SPACING = re.compile(r"(?<!\\)\\(?:[;:> ]|q?quad(?![A-Za-z]))|~")
-_DELIMITER = re.compile(r"(?<!\\)(?:\$|\\[()\[\]])|\*\*")
+_DELIMITER = re.compile(r"(?<!\\)(?:\$|\\[()\[\]])")
+_BOLD = re.compile(r"\*\*([^*]+)\*\*")
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+")
 _INTEGER = re.compile(r"[-+]?\d{1,400}")
 _WORDS = re.compile(r"[A-Za-z]{4,}(?: [A-Za-z]+)*")  # shorter ones may be products of variables
@@ -80,7 +81,7 @@ def canonical_text(answer: str) -> str:
     text = _SPACING.sub(" ", _JOINING.sub("", _DELIMITER.sub("", answer)))
     text = re.sub(r"\\[dt]frac(?![A-Za-z])", r"\\frac", text)
     text = " ".join(text.split()).removesuffix(".").strip()
-    wrapper = _WRAPPER.fullmatch(text)
+    wrapper = _WRAPPER.fullmatch(text) or _BOLD.fullmatch(text)
     if wrapper:
         text = wrapper.group(1).strip()
     if re.fullmatch(r"\([A-Za-z]\)", text):

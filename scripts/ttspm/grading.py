@@ -219,7 +219,7 @@ class _Problem:
 def _find_classes(problems: Iterable[_Problem], pool: EqualityPool) -> None:
     """Give every answer its class: the first opened whose representative it equals.
 
-    Equality is not transitive (1/3 equals 0.333333, which equals 0.3333334; 1/3 does not), so the
+    Equality is not transitive (0.333333 equals both 1/3 and 333333/1000000, which differ), so the
     classes depend on the order of comparisons. It is fixed: the gold answer first, then the answers
     in order of their units. An answer's class is thus settled by the units up to it, and a larger
     budget never changes the classes of a smaller one.
