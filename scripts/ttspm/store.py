@@ -16,6 +16,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,9 @@ from ttspm.errors import UserError
 OBJECT_MTIME = 946_684_800  # 2000-01-01T00:00:00Z
 
 TREE_FORMAT = "ttspm-tree-1"
+
+# A link on its way to its name; one that stays behind is of a job that was killed.
+LINK_ON_ITS_WAY = re.compile(r"\..+\.\d+\.link")
 
 
 def file_digest(path: str | Path) -> str:
@@ -130,7 +134,9 @@ class Store:
         """Every link in the results folder that names an object, sorted."""
         inside = self.root / "objects"
         for path in sorted(self.root.rglob("*")):
-            if path.is_symlink() and not path.is_relative_to(inside) and self.digest_of_link(path):
+            if path.is_relative_to(inside) or LINK_ON_ITS_WAY.fullmatch(path.name):
+                continue
+            if path.is_symlink() and self.digest_of_link(path):
                 yield path
 
     def digest_of_link(self, name: Path) -> str | None:
