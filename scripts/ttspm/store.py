@@ -141,9 +141,9 @@ class Store:
 
     def digest_of_link(self, name: Path) -> str | None:
         """Digest that a link names, whether or not its object is there; None for other links."""
-        target = Path(os.path.normpath(name.parent / name.readlink()))
-        digest = target.parent.name + target.name
-        return digest if target == self.object_path(digest) else None
+        target = name.resolve()
+        inside = target.parent.parent == self.objects.resolve()
+        return target.parent.name + target.name if inside else None
 
     # -- folders -------------------------------------------------------------------------------
 
