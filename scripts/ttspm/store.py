@@ -108,8 +108,8 @@ class Store:
     def put(self, path: Path) -> str:
         """Move a file of the workspace into the store and return its digest.
 
-        Safe with several writers of the same bytes: the last rename wins, over equal content. An
-        object that is there already is replaced as well: should its bytes be damaged, these are not.
+        Safe with several writers of the same bytes: the last rename wins, over equal content. What
+        is there already is replaced as well: should its bytes be damaged, these are not.
         """
         digest = file_digest(path)
         target = self.object_path(digest)
@@ -191,7 +191,11 @@ class Store:
         path = self.object_path(digest)
         if not path.is_file():
             return False
-        return all(self.object_path(entry).is_file() for entry in tree_entries(path).values())
+        try:
+            entries = tree_entries(path)
+        except (ValueError, KeyError):  # a damaged list: putting it anew mends it
+            return False
+        return all(self.object_path(entry).is_file() for entry in entries.values())
 
     def save_action(self, record: dict[str, Any]) -> None:
         """Write an action record, whole or not at all."""
