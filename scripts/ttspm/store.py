@@ -202,7 +202,11 @@ class Store:
         path = self.action_path(record["rule"], record["key"])
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}.tmp")
-        fresh.write_text(json.dumps(record, sort_keys=True, indent=1, ensure_ascii=False) + "\n")
+        with open(fresh, "w", encoding="utf-8") as handle:
+            json.dump(record, handle, sort_keys=True, indent=1, ensure_ascii=False)
+            handle.write("\n")
+            handle.flush()
+            os.fsync(handle.fileno())
         fresh.replace(path)
 
     def records_of(self, rule: str) -> Iterator[dict[str, Any]]:
