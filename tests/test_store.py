@@ -115,6 +115,15 @@ def test_names_are_the_links_to_objects_wherever_they_are(store):
     assert store.digest_of_link(store.root / "foreign") is None
 
 
+def test_names_are_found_however_the_folder_is_written(store):
+    digest = put_bytes(store, b"content")
+    store.link(store.root / "name", digest)
+    (store.root / "absolute").symlink_to(store.object_path(digest).absolute())
+    (store.root / "loose").symlink_to("nowhere")
+    roundabout = Store(store.root / "objects" / ".." / ".." / "results")
+    assert {path.name for path in roundabout.names()} == {"name", "absolute"}
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
@@ -213,13 +222,41 @@ def test_putting_the_right_bytes_mends_a_damaged_object(store):
     assert store.object_path(digest).read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize("wrong", ["{", "\x00", "]"])
+def test_a_damaged_manifest_is_as_good_as_none(store, wrong):
+    digest = put_folder(store, FILES)
+    store.save_action(record_of("model", manifest=digest))
+    path = store.object_path(digest)
+    content = path.read_text().replace('"}', wrong + "}", 1)
+    path.unlink()
+    path.write_text(content)
+    assert store.find_action("model", "k" * 64) is None
+    assert put_folder(store, FILES) == digest
+    assert store.find_action("model", "k" * 64) is not None
+
+
+def test_a_record_is_on_disk_before_it_has_its_name(store, monkeypatch):
+    """Journals are removed once their units have a record, so that one must survive a power cut."""
+    digest, synced = put_bytes(store, b"output"), []
+    path = store.action_path("rule", "k" * 64)
+    fsync = os.fsync
+
+    def watch(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_size, path.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    store.save_action(record_of("rule", table=digest))
+    assert synced == [(path.stat().st_size, False)]
+
+
 # -- several writers, and a killed one -------------------------------------------------------------
 
 
 def _put_and_link(root: Path, content: bytes, barrier) -> None:
     store = Store(root)
     barrier.wait()
-    for _ in range(5):
+    for _ in range(2):
         digest = put_bytes(store, content)
         store.link(root / "shared-name", digest)
         manifest = put_folder(store, FILES)
