@@ -25,7 +25,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ttspm.errors import UserError
-from ttspm.store import Store, json_digest
+from ttspm.store import Store, disk_errors_in_one_line, json_digest
 
 log = logging.getLogger("ttspm")
 
@@ -117,13 +117,14 @@ def _run(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> None:
         },
     }
     key = json_digest(described)
-    record = store.find_action(snakemake.rule, key)
-    if record is None:
-        record = _compute(snakemake, main, store, inputs, outputs, described, key)
-    else:
-        log.info("%s: made before, linked", snakemake.rule)
-    for name, path in outputs.items():
-        store.link(path, record["outputs"][name])
+    with disk_errors_in_one_line(store.root):
+        record = store.find_action(snakemake.rule, key)
+        if record is None:
+            record = _compute(snakemake, main, store, inputs, outputs, described, key)
+        else:
+            log.info("%s: made before, linked", snakemake.rule)
+        for name, path in outputs.items():
+            store.link(path, record["outputs"][name])
 
 
 def _compute(
