@@ -96,6 +96,8 @@ def start_logging(path: str | None) -> None:
         handler.setFormatter(logging.Formatter("%(message)s"))
     log.handlers, log.propagate = handlers, False
     log.setLevel(logging.INFO)
+    # A log that cannot be written (a full disk) must not bury the message on standard error.
+    logging.raiseExceptions = False
 
 
 def _run(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> None:
