@@ -25,7 +25,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ttspm.errors import UserError
-from ttspm.store import Store, disk_errors_in_one_line, json_digest
+from ttspm.store import Store, disk_errors_in_one_line, file_digest, json_digest
 
 log = logging.getLogger("ttspm")
 
@@ -111,9 +111,7 @@ def _run(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> None:
         "wildcards": dict(snakemake.wildcards.items()),
         "params": params,
         "inputs": {
-            name: [
-                store.digest_of(path) for path in (value if isinstance(value, list) else [value])
-            ]
+            name: [_identity(store, path) for path in _listed(value)]
             for name, value in inputs.items()
             if name != ORDER_ONLY
         },
@@ -176,6 +174,18 @@ def results_folder(output: Path) -> Path:
     if "results" not in parts:
         raise RuntimeError(f"{output} is not under a folder named 'results'")
     return Path(*parts[: parts.index("results") + 1])
+
+
+def _identity(store: Store, path: Path) -> str:
+    """What of an input decides the outputs: its bytes, and its file name where a user gave it one.
+
+    The names of artifacts follow from the rule; those of a local model's files are content.
+    """
+    return store.digest_of_link(path) or f"{file_digest(path)} {path.name}"
+
+
+def _listed(value: Path | list[Path]) -> list[Path]:
+    return value if isinstance(value, list) else [value]
 
 
 def _paths(value: Any) -> Path | list[Path]:
