@@ -104,4 +104,5 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with disk_errors_in_one_line(self.path):  # closing writes what append could not
+            self._file.close()
