@@ -89,9 +89,8 @@ def _check_grid(config: JSON, files: list[Path]) -> None:
 def _importance(error: ValidationError) -> tuple[int, int]:
     # An unknown key is the likeliest cause of whatever else is wrong beside it, and a value outside
     # a list explains itself better than "fits none of the alternatives".
-    order = ["additionalProperties", "enum", "oneOf"]
-    rank = order.index(error.validator) if error.validator in order else len(order)
-    return (rank, len(error.absolute_path))
+    ranks = {"additionalProperties": 0, "enum": 1, "oneOf": 3}
+    return (ranks.get(str(error.validator), 2), len(error.absolute_path))
 
 
 def _explain(error: ValidationError, schema: JSON) -> tuple[list[Any], str]:
