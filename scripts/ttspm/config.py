@@ -63,7 +63,7 @@ def cells(config: JSON) -> list[Cell]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint such as ``; did you mean 'budgets'?``, or the list of what is known."""
-    names = sorted(known)
+    names = sorted(map(str, known))
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(names)}"
 
