@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from ttspm.cell import Cell
 from ttspm.errors import UserError
 
 JSON = dict[str, Any]
+
+# JSON Schema takes 4.0 for an integer; range() and an engine do not.
+Validator = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
 
 
 def load_schema(path: str | Path) -> JSON:
@@ -41,7 +49,7 @@ def check_config(config: JSON, schema: JSON, files: Iterable[str | Path] = ()) -
         One line: file, key, what is wrong, what would be right.
     """
     origins = [Path(file) for file in files]
-    errors = list(Draft202012Validator(schema).iter_errors(config))
+    errors = list(Validator(schema).iter_errors(config))
     if errors:
         path, message = _explain(min(errors, key=_importance), schema)
         raise UserError(f"{_origin(path, origins)}: {_dotted(path)}{message}")
