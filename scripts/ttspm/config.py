@@ -41,7 +41,8 @@ def check_config(config: JSON, schema: JSON, files: Iterable[str | Path] = ()) -
     schema : dict
         The schema of ``schemas/config.schema.yaml``.
     files : iterable of path-like
-        The files it came from, to name the right one in a message.
+        The files it came from, as Snakemake lists them: those given on the command line, of which
+        a later one wins, then the Snakefile's own, over which they all win.
 
     Raises
     ------
@@ -132,8 +133,8 @@ def _explain(error: ValidationError, schema: JSON) -> tuple[list[Any], str]:
 
 
 def _origin(path: list[Any], files: list[Path]) -> str:
-    """The configuration file that sets a key: the last one that has it, as the last one wins."""
-    for file in reversed(files):
+    """The configuration file that sets a key: of those that have it, the one that wins."""
+    for file in [*reversed(files[:-1]), *files[-1:]]:
         try:
             value: Any = yaml.safe_load(file.read_text())
             for part in path:
@@ -141,7 +142,7 @@ def _origin(path: list[Any], files: list[Path]) -> str:
         except (OSError, yaml.YAMLError, KeyError, TypeError, IndexError):
             continue
         return file.name
-    return files[0].name if files else "configuration"
+    return "command line" if files else "configuration"
 
 
 def _dotted(path: list[Any]) -> str:
