@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from ttspm.action import Job, run_action
 from ttspm.engines import Completion, Request, Settings, load_engine
 from ttspm.generation import CellDescription, Plan, journal_folder, known_units, log
-from ttspm.journal import Journal
+from ttspm.journal import Journal, read_journal
 from ttspm.progress import Progress
 from ttspm.tables import UNITS, write_parquet
 
@@ -69,7 +69,7 @@ def main(job: Job) -> dict[str, Any]:
             facts |= progress.facts()
 
     write_parquet(plan.rows(), job.output.units, UNITS)
-    if known.keys() <= plan.units.keys():
+    if set(read_journal(path)) <= set(plan.units.values()):
         job.when_stored.append(journal.remove)  # else it holds units that another run asked for
     return facts | {"cell": cell.digest(), "prompts": plan.prompts(), "reused": plan.reused}
 

@@ -25,7 +25,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ttspm.errors import UserError
-from ttspm.store import Store, json_digest
+from ttspm.store import Store, disk_errors_in_one_line, file_digest, json_digest
 
 log = logging.getLogger("ttspm")
 
@@ -96,6 +96,8 @@ def start_logging(path: str | None) -> None:
         handler.setFormatter(logging.Formatter("%(message)s"))
     log.handlers, log.propagate = handlers, False
     log.setLevel(logging.INFO)
+    # A log that cannot be written (a full disk) must not bury the message on standard error.
+    logging.raiseExceptions = False
 
 
 def _run(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> None:
@@ -109,21 +111,20 @@ def _run(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> None:
         "wildcards": dict(snakemake.wildcards.items()),
         "params": params,
         "inputs": {
-            name: [
-                store.digest_of(path) for path in (value if isinstance(value, list) else [value])
-            ]
+            name: [_identity(store, path) for path in _listed(value)]
             for name, value in inputs.items()
             if name != ORDER_ONLY
         },
     }
     key = json_digest(described)
-    record = store.find_action(snakemake.rule, key)
-    if record is None:
-        record = _compute(snakemake, main, store, inputs, outputs, described, key)
-    else:
-        log.info("%s: made before, linked", snakemake.rule)
-    for name, path in outputs.items():
-        store.link(path, record["outputs"][name])
+    with disk_errors_in_one_line(store.root):
+        record = store.find_action(snakemake.rule, key)
+        if record is None:
+            record = _compute(snakemake, main, store, inputs, outputs, described, key)
+        else:
+            log.info("%s: made before, linked", snakemake.rule)
+        for name, path in outputs.items():
+            store.link(path, record["outputs"][name])
 
 
 def _compute(
@@ -173,6 +174,18 @@ def results_folder(output: Path) -> Path:
     if "results" not in parts:
         raise RuntimeError(f"{output} is not under a folder named 'results'")
     return Path(*parts[: parts.index("results") + 1])
+
+
+def _identity(store: Store, path: Path) -> str:
+    """What of an input decides the outputs: its bytes, and its file name where a user gave it one.
+
+    The names of artifacts follow from the rule; those of a local model's files are content.
+    """
+    return store.digest_of_link(path) or f"{file_digest(path)} {path.name}"
+
+
+def _listed(value: Path | list[Path]) -> list[Path]:
+    return value if isinstance(value, list) else [value]
 
 
 def _paths(value: Any) -> Path | list[Path]:

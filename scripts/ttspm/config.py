@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from ttspm.cell import Cell
 from ttspm.errors import UserError
 
 JSON = dict[str, Any]
+
+# JSON Schema takes 4.0 for an integer; range() and an engine do not.
+Validator = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
 
 
 def load_schema(path: str | Path) -> JSON:
@@ -33,7 +41,8 @@ def check_config(config: JSON, schema: JSON, files: Iterable[str | Path] = ()) -
     schema : dict
         The schema of ``schemas/config.schema.yaml``.
     files : iterable of path-like
-        The files it came from, to name the right one in a message.
+        The files it came from, as Snakemake lists them: those given on the command line, of which
+        a later one wins, then the Snakefile's own, over which they all win.
 
     Raises
     ------
@@ -41,7 +50,7 @@ def check_config(config: JSON, schema: JSON, files: Iterable[str | Path] = ()) -
         One line: file, key, what is wrong, what would be right.
     """
     origins = [Path(file) for file in files]
-    errors = list(Draft202012Validator(schema).iter_errors(config))
+    errors = list(Validator(schema).iter_errors(config))
     if errors:
         path, message = _explain(min(errors, key=_importance), schema)
         raise UserError(f"{_origin(path, origins)}: {_dotted(path)}{message}")
@@ -63,7 +72,7 @@ def cells(config: JSON) -> list[Cell]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint such as ``; did you mean 'budgets'?``, or the list of what is known."""
-    names = sorted(known)
+    names = sorted(map(str, known))
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(names)}"
 
@@ -89,9 +98,8 @@ def _check_grid(config: JSON, files: list[Path]) -> None:
 def _importance(error: ValidationError) -> tuple[int, int]:
     # An unknown key is the likeliest cause of whatever else is wrong beside it, and a value outside
     # a list explains itself better than "fits none of the alternatives".
-    order = ["additionalProperties", "enum", "oneOf"]
-    rank = order.index(error.validator) if error.validator in order else len(order)
-    return (rank, len(error.absolute_path))
+    ranks = {"additionalProperties": 0, "enum": 1, "oneOf": 3}
+    return (ranks.get(str(error.validator), 2), len(error.absolute_path))
 
 
 def _explain(error: ValidationError, schema: JSON) -> tuple[list[Any], str]:
@@ -125,8 +133,8 @@ def _explain(error: ValidationError, schema: JSON) -> tuple[list[Any], str]:
 
 
 def _origin(path: list[Any], files: list[Path]) -> str:
-    """The configuration file that sets a key: the last one that has it, as the last one wins."""
-    for file in reversed(files):
+    """The configuration file that sets a key: of those that have it, the one that wins."""
+    for file in [*reversed(files[:-1]), *files[-1:]]:
         try:
             value: Any = yaml.safe_load(file.read_text())
             for part in path:
@@ -134,7 +142,7 @@ def _origin(path: list[Any], files: list[Path]) -> str:
         except (OSError, yaml.YAMLError, KeyError, TypeError, IndexError):
             continue
         return file.name
-    return files[0].name if files else "configuration"
+    return "command line" if files else "configuration"
 
 
 def _dotted(path: list[Any]) -> str:

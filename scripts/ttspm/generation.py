@@ -27,6 +27,10 @@ log = logging.getLogger("ttspm")
 
 Units = dict[tuple[str, int], Unit]
 
+# Finished units of a cell by problem, unit and digest of what was asked: after a change of the
+# prompt there are units for the old words and the new.
+KnownUnits = dict[tuple[str, int, str], Unit]
+
 
 @dataclass(frozen=True)
 class CellDescription:
@@ -63,7 +67,7 @@ def prompt_digest(prompt: str) -> str:
     return hashlib.sha256(prompt.encode()).hexdigest()[:16]
 
 
-def known_units(store: Store, cell: str) -> Units:
+def known_units(store: Store, cell: str) -> KnownUnits:
     """Every finished unit of a cell: from earlier artifacts, then from journals.
 
     Parameters
@@ -73,25 +77,22 @@ def known_units(store: Store, cell: str) -> Units:
     cell : str
         `CellDescription.digest`.
     """
-    units: Units = {}
+    finished: list[Unit] = []
     for record in store.records_of("generate"):
         if record["facts"].get("cell") == cell:
             artifact = store.object_path(record["outputs"]["units"])
             if artifact.is_file():
-                units.update(_sealed(artifact, record["facts"]["prompts"]))
-    for unit in read_journals(journal_folder(store, cell)):
-        units[unit.problem_id, unit.unit] = unit
-    return units
+                finished.extend(_sealed(artifact, record["facts"]["prompts"]))
+    finished.extend(read_journals(journal_folder(store, cell)))
+    return {(unit.problem_id, unit.unit, unit.prompt_digest): unit for unit in finished}
 
 
-def _sealed(
-    artifact: Path, prompts: dict[str, list[str]]
-) -> Iterator[tuple[tuple[str, int], Unit]]:
+def _sealed(artifact: Path, prompts: dict[str, list[str]]) -> Iterator[Unit]:
     for row in pq.read_table(artifact).to_pylist():
         asked = prompts[row["problem_id"]]
         # One digest stands for all units where each was asked the same.
         digest = asked[0] if len(asked) == 1 else asked[row["unit"] - 1]
-        yield (row["problem_id"], row["unit"]), Unit(**row, prompt_digest=digest)
+        yield Unit(**row, prompt_digest=digest)
 
 
 def journal_folder(store: Store, cell: str) -> Path:
@@ -127,7 +128,7 @@ class Plan:
         cell: CellDescription,
         budget: int,
         thinking: bool,
-        known: Units,
+        known: KnownUnits,
         keep: Callable[[Unit], None],
     ) -> None:
         self.problems = {row["problem_id"]: row for row in problems}
@@ -201,15 +202,13 @@ class Plan:
     def _keys(self) -> Iterable[tuple[str, int]]:
         return ((p, unit) for p in self.problems for unit in range(1, self.budget + 1))
 
-    def _usable(self, problem_id: str, known: Units) -> Units:
+    def _usable(self, problem_id: str, known: KnownUnits) -> Units:
         """Known units that answer what this plan asks; of a chain, what is before the first gap."""
         usable: Units = {}
         for number in range(1, self.budget + 1):
-            unit = known.get((problem_id, number))
-            fits = unit is not None and unit.prompt_digest == prompt_digest(
-                self._prompt(problem_id, number, usable)
-            )
-            if fits and unit is not None:
+            asked = prompt_digest(self._prompt(problem_id, number, usable))
+            unit = known.get((problem_id, number, asked))
+            if unit is not None:
                 usable[problem_id, number] = unit
             elif self.sequential:
                 break

@@ -42,14 +42,19 @@ class Unit:
 
 
 def read_journals(folder: Path) -> Iterator[Unit]:
-    """Every whole unit in the journals of a folder; a line cut off by a crash is passed over."""
+    """Every whole unit in the journals of a folder."""
     for path in sorted(folder.glob("*.jsonl")):
-        with open(path, encoding="utf-8", errors="replace") as handle:
-            for line in handle:
-                try:
-                    yield Unit(**json.loads(line))
-                except (json.JSONDecodeError, TypeError):
-                    continue
+        yield from read_journal(path)
+
+
+def read_journal(path: Path) -> Iterator[Unit]:
+    """Every whole unit in a journal; a line cut off by a crash is passed over."""
+    with open(path, encoding="utf-8", errors="replace") as handle:
+        for line in handle:
+            try:
+                yield Unit(**json.loads(line))
+            except (json.JSONDecodeError, TypeError):
+                continue
 
 
 class Journal:
@@ -104,4 +109,5 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with disk_errors_in_one_line(self.path):  # closing writes what append could not
+            self._file.close()

@@ -16,6 +16,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,9 @@ from ttspm.errors import UserError
 OBJECT_MTIME = 946_684_800  # 2000-01-01T00:00:00Z
 
 TREE_FORMAT = "ttspm-tree-1"
+
+# A link on its way to its name; one that stays behind is of a job that was killed.
+LINK_ON_ITS_WAY = re.compile(r"\..+\.\d+\.link")
 
 
 def file_digest(path: str | Path) -> str:
@@ -104,12 +108,11 @@ class Store:
     def put(self, path: Path) -> str:
         """Move a file of the workspace into the store and return its digest.
 
-        Safe with several writers of the same bytes: the last rename wins, over equal content.
+        Safe with several writers of the same bytes: the last rename wins, over equal content. What
+        is there already is replaced as well: should its bytes be damaged, these are not.
         """
         digest = file_digest(path)
         target = self.object_path(digest)
-        if target.is_file() and target.stat().st_size == path.stat().st_size:
-            return digest
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "rb") as handle:
             os.fsync(handle.fileno())
@@ -131,14 +134,16 @@ class Store:
         """Every link in the results folder that names an object, sorted."""
         inside = self.root / "objects"
         for path in sorted(self.root.rglob("*")):
-            if path.is_symlink() and not path.is_relative_to(inside) and self.digest_of_link(path):
+            if path.is_relative_to(inside) or LINK_ON_ITS_WAY.fullmatch(path.name):
+                continue
+            if path.is_symlink() and self.digest_of_link(path):
                 yield path
 
     def digest_of_link(self, name: Path) -> str | None:
         """Digest that a link names, whether or not its object is there; None for other links."""
-        target = Path(os.path.normpath(name.parent / name.readlink()))
-        digest = target.parent.name + target.name
-        return digest if target == self.object_path(digest) else None
+        target = name.resolve()
+        inside = target.parent.parent == self.objects.resolve()
+        return target.parent.name + target.name if inside else None
 
     # -- folders -------------------------------------------------------------------------------
 
@@ -186,14 +191,22 @@ class Store:
         path = self.object_path(digest)
         if not path.is_file():
             return False
-        return all(self.object_path(entry).is_file() for entry in tree_entries(path).values())
+        try:
+            entries = tree_entries(path)
+        except (ValueError, KeyError):  # a damaged list: putting it anew mends it
+            return False
+        return all(self.object_path(entry).is_file() for entry in entries.values())
 
     def save_action(self, record: dict[str, Any]) -> None:
         """Write an action record, whole or not at all."""
         path = self.action_path(record["rule"], record["key"])
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}.tmp")
-        fresh.write_text(json.dumps(record, sort_keys=True, indent=1, ensure_ascii=False) + "\n")
+        with open(fresh, "w", encoding="utf-8") as handle:
+            json.dump(record, handle, sort_keys=True, indent=1, ensure_ascii=False)
+            handle.write("\n")
+            handle.flush()
+            os.fsync(handle.fileno())
         fresh.replace(path)
 
     def records_of(self, rule: str) -> Iterator[dict[str, Any]]:

@@ -51,14 +51,14 @@ RECORDS = pa.schema(
 
 
 def write_parquet(
-    rows: list[dict[str, object]] | pa.Table, path: str | Path, schema: pa.Schema
+    rows: list[dict[str, object]] | pd.DataFrame, path: str | Path, schema: pa.Schema
 ) -> None:
     """Write rows as Parquet under a fixed schema; equal rows give equal bytes.
 
     Parameters
     ----------
-    rows : list of dict, or pyarrow.Table
-        One dict a row, or a table with the schema's columns.
+    rows : list of dict, or DataFrame
+        One dict a row, or a frame with the schema's columns.
     path : path-like
         File to write.
     schema : pyarrow.Schema
