@@ -128,7 +128,10 @@ def _zstandard(file: IO[bytes], info: zipfile.ZipInfo) -> bytes:
     header = file.read(LOCAL_HEADER)
     file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)
     packed = pa.BufferReader(file.read(info.compress_size))
-    unpacked: bytes = pa.CompressedInputStream(packed, "zstd").read()
+    try:
+        unpacked: bytes = pa.CompressedInputStream(packed, "zstd").read()
+    except OSError as error:  # pyarrow's word for damaged bytes
+        raise zipfile.BadZipFile(str(error)) from None
     if len(unpacked) != info.file_size or zlib.crc32(unpacked) != info.CRC:
         raise zipfile.BadZipFile(f"Bad CRC-32 for file {info.filename!r}")
     return unpacked
