@@ -84,10 +84,10 @@ def grade(
     units = _in_benchmark_order(units, benchmark)
 
     problems = {
-        row["problem_id"]: _Problem(
+        row["problem_id"]: ProblemAnswers(
             kind=row["kind"],
             choices=None if row["choices"] is None else list(row["choices"]),
-            gold=_key(row["gold"], row["kind"], equality),
+            gold=answer_key(row["gold"], row["kind"], equality),
             literal=row["kind"] == "choice" or equality == "string",
         )
         for row in benchmark.to_dict("records")
@@ -103,14 +103,14 @@ def grade(
             choices=problem.choices,
             extraction=extraction,
         )
-        key = None if found.answer is None else _key(found.answer, problem.kind, equality)
+        key = None if found.answer is None else answer_key(found.answer, problem.kind, equality)
         if key is not None:
             problem.see(key)
         extractions.append(found)
         keys.append(key)
 
     with EqualityPool(workers, timeout_seconds) as pool:
-        _find_classes(problems.values(), pool)
+        find_classes(problems.values(), pool)
 
     graded = [
         (None, -1, False) if key is None else problems[problem_id].grade(key)
@@ -164,8 +164,18 @@ def _in_benchmark_order(units: pd.DataFrame, benchmark: pd.DataFrame) -> pd.Data
     return units.loc[order.sort_values(["at", "unit"]).index].reset_index(drop=True)
 
 
-def _key(answer: str, kind: str, equality: str) -> str:
-    """Text under which an answer is compared and recorded."""
+def answer_key(answer: str, kind: str, equality: str) -> str:
+    """Text under which an answer is compared and recorded.
+
+    Parameters
+    ----------
+    answer : str
+        As it was extracted.
+    kind : {"math", "choice"}
+        Kind of the problem.
+    equality : {"math-verify", "string"}
+        Of `grade`.
+    """
     if kind == "choice":
         return answer.strip(" ().").upper()
     return canonical_text(answer) if equality == "math-verify" else answer.strip()
@@ -175,7 +185,7 @@ def _key(answer: str, kind: str, equality: str) -> str:
 
 
 @dataclass
-class _Problem:
+class ProblemAnswers:
     """Answers to one problem and the classes they fall into.
 
     Classes are counted from 0, the gold answer's, in the order in which they were opened.
@@ -216,7 +226,7 @@ class _Problem:
         return self.representatives[index], number, index == 0
 
 
-def _find_classes(problems: Iterable[_Problem], pool: EqualityPool) -> None:
+def find_classes(problems: Iterable[ProblemAnswers], pool: EqualityPool) -> None:
     """Give every answer its class: the first opened whose representative it equals.
 
     Equality is not transitive (0.333333 equals both 1/3 and 333333/1000000, which differ), so the
@@ -248,7 +258,7 @@ def _find_classes(problems: Iterable[_Problem], pool: EqualityPool) -> None:
         unsettled = [problem for problem in unsettled if problem.waiting]
 
 
-def _compare_round(problems: list[_Problem], pool: EqualityPool) -> list[list[Verdict]]:
+def _compare_round(problems: list[ProblemAnswers], pool: EqualityPool) -> list[list[Verdict]]:
     """Verdicts of the waiting answers of each problem with its newest class."""
     known: dict[tuple[str, str], Verdict] = {}
     hard: dict[tuple[str, str], None] = {}  # ordered, and each pair once
