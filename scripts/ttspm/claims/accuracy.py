@@ -11,7 +11,6 @@ from ttspm.claims.decision import Decision, hold, same_number
 from ttspm.claims.evidence import (
     BUDGETS,
     PROBLEMS,
-    SHORT,
     STRATEGIES,
     Evidence,
     Point,
@@ -19,6 +18,7 @@ from ttspm.claims.evidence import (
 )
 from ttspm.claims.measured import Measured, combine, difference, wilson
 from ttspm.paper_table import BENCHMARKS, MODELS, benchmark_title, model_title
+from ttspm.table1 import METHODS
 
 SMALL, LARGE = MODELS
 LAST = max(BUDGETS)
@@ -118,7 +118,7 @@ def steps(
     """Changes of accuracy from each N of Table 1 to the next, vanilla included."""
     points = [vanilla(model, benchmark), *(Point(model, benchmark, strategy, n) for n in BUDGETS)]
     return {
-        f"{model_title(model)} {benchmark_title(benchmark)} {SHORT[strategy]} {a.n}->{b.n}": (
+        f"{model_title(model)} {benchmark_title(benchmark)} {METHODS[strategy]} {a.n}->{b.n}": (
             evidence.gap(b, a, "acc")
         )
         for a, b in pairwise(points)
@@ -170,7 +170,7 @@ def diminishes(evidence: Evidence, metric: str) -> Decision:
         curve += [Point(model, benchmark, strategy, n) for n in BUDGETS]
         for a, b, c in zip(curve, curve[1:], curve[2:], strict=False):
             first, then = 1 / (b.n - a.n), 1 / (c.n - b.n)
-            name = f"{model_title(model)} {benchmark_title(benchmark)} {SHORT[strategy]}"
+            name = f"{model_title(model)} {benchmark_title(benchmark)} {METHODS[strategy]}"
             parts[f"{name} at {b.n}"] = combine(
                 (-first, evidence.percent(a, metric)),
                 (first + then, evidence.percent(b, metric)),

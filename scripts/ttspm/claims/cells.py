@@ -10,8 +10,7 @@ from ttspm.claims.claim import Claim
 from ttspm.claims.decision import NOT_RUN, Decision, same_number
 from ttspm.claims.evidence import PROBLEMS, Evidence, Point, on_grid, paper_points
 from ttspm.claims.measured import wilson
-
-TITLES = {"acc": "Acc.", "hit": "Hit@N"}
+from ttspm.table1 import METRICS
 
 
 def table_cells(paper: pd.DataFrame) -> list[Claim]:
@@ -24,7 +23,7 @@ def table_cells(paper: pd.DataFrame) -> list[Claim]:
     """
     return [
         Claim(
-            f"{point}, {TITLES[metric]} (%)",
+            f"{point}, {METRICS[metric]} (%)",
             "Table 1",
             partial(same_share, point=point, metric=metric, paper=value),
             value,

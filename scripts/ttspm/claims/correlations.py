@@ -7,9 +7,10 @@ from itertools import product
 
 from ttspm.claims.claim import Claim
 from ttspm.claims.decision import DIFFERS, Decision, below, hold, same_number
-from ttspm.claims.evidence import N_TEST, PAPER_R, SHORT, STRATEGIES, Evidence
+from ttspm.claims.evidence import N_TEST, PAPER_R, STRATEGIES, Evidence
 from ttspm.claims.measured import difference, exactly, fisher
 from ttspm.paper_table import MODELS, model_title
+from ttspm.table1 import METHODS
 
 SMALL, LARGE = MODELS
 STRONG = 0.5  # Cohen's "large" correlation; the paper does not say what is strong
@@ -76,7 +77,7 @@ def small_p_values(evidence: Evidence, protocol: str, level: float) -> Decision:
 
 
 def _series(model: str, strategy: str) -> str:
-    return f"{model_title(model)} {SHORT[strategy]}"
+    return f"{model_title(model)} {METHODS[strategy]}"
 
 
 FIGURE_4 = [

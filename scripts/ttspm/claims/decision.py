@@ -11,6 +11,7 @@ from ttspm.claims.measured import Measured, difference
 AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
 UNDECIDED = "interval includes the opposite"
 NAN = float("nan")
+TIE_DECIMALS = 9  # values this near are equal: tables hold fractions of 12 decimals
 
 
 @dataclass(frozen=True)
@@ -101,19 +102,22 @@ def hold(
     ran = {name: part for name, part in parts.items() if part is not None}
 
     def exceeds(value: float) -> bool:
-        return value > above or (not strict and value == above)
+        surplus = round(value - above, TIE_DECIMALS)
+        return surplus > 0.0 or (not strict and surplus == 0.0)
 
     if not ran:
         return Decision(NOT_RUN)
     holding = sum(exceeds(part.value) for part in ran.values())
     failing = [
-        f"{name} ({part.value:+.{decimals}f})"
+        f"{name} ({part.value:.{decimals}f})"
         for name, part in ran.items()
         if not exceeds(part.value)
     ]
     if holding < needed <= holding + len(parts) - len(ran):
         return Decision(NOT_RUN, note=f"holds in {holding} of {len(ran)} that ran of {len(parts)}")
-    deciding = sorted(ran.values(), key=lambda part: -part.value)[min(needed, len(ran)) - 1]
+    deciding = sorted(ran.values(), key=lambda part: -round(part.value, TIE_DECIMALS))[
+        min(needed, len(ran)) - 1
+    ]
     if holding >= needed:
         sure = sum(exceeds(part.low) for part in ran.values())
         certain, open_parts = sure >= needed, holding - sure
@@ -134,11 +138,16 @@ def hold(
 
 def below(parts: Mapping[str, Measured | None], level: float) -> Decision:
     """Whether all values are below a level; the mirror of `hold`, for p-values."""
-    mirrored = hold({name: None if part is None else -part for name, part in parts.items()}, -level)
-    failing = [
-        f"{n} ({p.value:.2g})" for n, p in parts.items() if p is not None and p.value >= level
-    ]
-    note = f"not at {', '.join(failing)}" if failing else ""
+    mirrored = hold({name: -part if part else None for name, part in parts.items()}, -level)
     if mirrored.verdict == NOT_RUN:
         return mirrored
-    return Decision(mirrored.verdict, -mirrored.ours, -mirrored.high, -mirrored.low, note)
+    failing = [
+        f"{name} ({part.value:.2g})" for name, part in parts.items() if part and part.value >= level
+    ]
+    return Decision(
+        mirrored.verdict,
+        -mirrored.ours,
+        -mirrored.high,
+        -mirrored.low,
+        f"fails in {len(failing)}: {', '.join(failing)}" if failing else "",
+    )

@@ -14,15 +14,15 @@ from scipy.special import stdtr
 
 from ttspm.claims.measured import Measured, difference, fisher, wilson
 from ttspm.errors import UserError
+from ttspm.figures.saturation_points import PUBLISHED
 from ttspm.paper_table import BENCHMARKS, MODELS, benchmark_title, model_title, paper_cells
+from ttspm.table1 import METHODS
 
 PROBLEMS = {"aime24": 30, "aime25": 30, "math500": 500, "gpqa_diamond": 198}
 BUDGETS = (4, 8, 32)  # of Table 1, beside vanilla
-STRATEGIES = ("sequential", "parallel")
-SHORT = {"sequential": "Seq.", "parallel": "Par."}
+STRATEGIES = tuple(METHODS)
 
 HALF_OF_LAST_DIGIT = 0.05 + 1e-9  # of a percentage with one decimal, rounded either way
-DECIMALS = 9  # of a percentage: far below any sampling error, far above rounding
 
 VERIFIED_ON = "math500"  # Fig. 4 and Sec. 4.4
 N_TEST = 100  # 8:2 of its 500 problems
@@ -32,7 +32,6 @@ PAPER_R = {
     ("deepseek-r1-distill-qwen-7b", "sequential"): 0.565,
     ("deepseek-r1-distill-qwen-7b", "parallel"): 0.802,
 }  # Fig. 4
-PUBLISHED_ESTIMATOR = {"parallel": "c/n", "sequential": "k/n"}  # of p_x, as App. A prints it
 
 COLUMNS = {
     "metrics": "model benchmark strategy n metric estimator value ci_low ci_high n_problems",
@@ -53,7 +52,7 @@ class Point(NamedTuple):
 
     def __str__(self) -> str:
         place = f"{model_title(self.model)} {benchmark_title(self.benchmark)}"
-        return f"{place} {'Vanilla' if self.n == 1 else f'{SHORT[self.strategy]} N={self.n}'}"
+        return f"{place} {'Vanilla' if self.n == 1 else f'{METHODS[self.strategy]} N={self.n}'}"
 
 
 def vanilla(model: str, benchmark: str) -> Point:
@@ -151,7 +150,7 @@ class Evidence:
             & (self.fit["benchmark"] == VERIFIED_ON)
             & (self.fit["strategy"] == strategy)
             & (self.fit["protocol"] == protocol)
-            & (self.fit["estimator"] == PUBLISHED_ESTIMATOR[strategy])
+            & (self.fit["estimator"] == PUBLISHED[strategy])
         ]
         return rows.iloc[0] if len(rows) else None
 
@@ -249,7 +248,7 @@ def paper_evidence(paper: pd.DataFrame) -> Evidence:
             "benchmark": VERIFIED_ON,
             "strategy": strategy,
             "protocol": "paper",
-            "estimator": PUBLISHED_ESTIMATOR[strategy],
+            "estimator": PUBLISHED[strategy],
             "pearson_r": r,
             "r_low": fisher(r, N_TEST).low,
             "r_high": fisher(r, N_TEST).high,
@@ -284,8 +283,7 @@ def _rows(frame: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def _in_percent(value: float, low: float, high: float) -> Measured:
-    """Fractions as percent, without the last bits that the factor brings."""
-    return Measured(*(round(100 * x, DECIMALS) for x in (value, low, high)))
+    return Measured(100 * value, 100 * low, 100 * high)
 
 
 def _number(cell: object) -> float:

@@ -107,7 +107,6 @@ def combine(*terms: tuple[float, Measured | None]) -> Measured | None:
         total += weight * measured.value
         below += (weight * max(0.0, signed.value - signed.low)) ** 2
         above += (weight * max(0.0, signed.high - signed.value)) ** 2
-    total = round(total, 9)  # equal values differ by nothing, not by their last bits
     return Measured(total, total - math.sqrt(below), total + math.sqrt(above))
 
 

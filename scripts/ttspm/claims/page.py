@@ -76,7 +76,7 @@ def _section(rows: pd.DataFrame, is_itself: bool) -> list[str]:
 def _cells(row: pd.Series) -> list[str]:
     numbers = row[["paper", "ours", "ci_low", "ci_high"]].astype(float)
     # Correlations, p-values and p_x need more decimals than percentages.
-    decimals = 3 if (numbers.abs().max() <= 1.0) else 1
+    decimals = 3 if numbers.abs().max() <= 2.0 else 1
     paper, ours, low, high = ("" if pd.isna(x) else f"{x:.{decimals}f}" for x in numbers)
     interval = f"[{low}, {high}]" if low and row["ci_low"] < row["ci_high"] else ""
     verdict = f"**{row['verdict']}**" if row["verdict"] == DIFFERS else row["verdict"]

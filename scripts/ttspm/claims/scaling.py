@@ -12,9 +12,10 @@ from scipy.stats import binomtest, chi2_contingency
 from ttspm.claims.accuracy import diminishes, surpasses_larger
 from ttspm.claims.claim import Claim
 from ttspm.claims.decision import NOT_RUN, Decision, below, hold
-from ttspm.claims.evidence import BUDGETS, SHORT, STRATEGIES, Evidence, Point, vanilla
+from ttspm.claims.evidence import BUDGETS, STRATEGIES, Evidence, Point, vanilla
 from ttspm.claims.measured import Measured, combine, difference, exactly, wilson
 from ttspm.paper_table import BENCHMARKS, MODELS, benchmark_title, model_title
+from ttspm.table1 import METHODS
 
 FIRST, MIDDLE, LAST = BUDGETS
 SMALL = next(iter(MODELS))
@@ -52,7 +53,7 @@ def gpqa_is_steepest(evidence: Evidence, strategy: str, others: Iterable[str]) -
     """hit@N rises more from N = 1 to 4 on GPQA than on the others, for both models."""
     decision = hold(
         {
-            f"{model_title(model)} {SHORT[strategy]}, over {benchmark_title(other)}": difference(
+            f"{model_title(model)} {METHODS[strategy]}, over {benchmark_title(other)}": difference(
                 first_gain(evidence, model, "gpqa_diamond", strategy),
                 first_gain(evidence, model, other, strategy),
             )
@@ -83,7 +84,7 @@ def aime25_is_more_gradual(evidence: Evidence) -> Decision:
     """hit@N rises less from N = 1 to 4 on AIME 2025 than on GPQA."""
     return hold(
         {
-            f"{model_title(model)} {SHORT[strategy]}": difference(
+            f"{model_title(model)} {METHODS[strategy]}": difference(
                 first_gain(evidence, model, "gpqa_diamond", strategy),
                 first_gain(evidence, model, "aime25", strategy),
             )
@@ -102,7 +103,7 @@ def aime25_concentrates(evidence: Evidence) -> Decision:
     """More than half of the problems of AIME 2025 have their saturation point at N = 1."""
     return hold(
         {
-            f"{model_title(m)} {SHORT[s]}": share_at_once(evidence, m, "aime25", s)
+            f"{model_title(m)} {METHODS[s]}": share_at_once(evidence, m, "aime25", s)
             for m, s in product(MODELS, STRATEGIES)
         },
         above=50.0,
@@ -113,7 +114,7 @@ def gpqa_is_dispersed(evidence: Evidence) -> Decision:
     """A smaller share of problems is at N = 1 on GPQA than on AIME 2025."""
     return hold(
         {
-            f"{model_title(m)} {SHORT[s]}": difference(
+            f"{model_title(m)} {METHODS[s]}": difference(
                 share_at_once(evidence, m, "aime25", s),
                 share_at_once(evidence, m, "gpqa_diamond", s),
             )
@@ -127,7 +128,7 @@ def small_sequential_is_most_dispersed(evidence: Evidence) -> Decision:
     here = share_at_once(evidence, SMALL, "gpqa_diamond", "sequential")
     return hold(
         {
-            f"{model_title(m)} {SHORT[s]}": difference(
+            f"{model_title(m)} {METHODS[s]}": difference(
                 share_at_once(evidence, m, "gpqa_diamond", s), here
             )
             for m, s in product(MODELS, STRATEGIES)
@@ -142,7 +143,7 @@ def varies_across_benchmarks(evidence: Evidence) -> Decision:
     for model, strategy in product(MODELS, STRATEGIES):
         hits = [evidence.first_hits(model, benchmark, strategy) for benchmark in FIGURES]
         there = [series for series in hits if series is not None]
-        parts[f"{model_title(model)} {SHORT[strategy]}"] = (
+        parts[f"{model_title(model)} {METHODS[strategy]}"] = (
             exactly(_homogeneity(there)) if len(there) == len(FIGURES) else None
         )
     return below(parts, SIGNIFICANT)
@@ -177,7 +178,7 @@ def _sign_test(a: pd.Series, b: pd.Series) -> float:
 
 
 def _series(model: str, strategy: str, benchmark: str) -> str:
-    return f"{model_title(model)} {benchmark_title(benchmark)} {SHORT[strategy]}"
+    return f"{model_title(model)} {benchmark_title(benchmark)} {METHODS[strategy]}"
 
 
 CURVES = [
