@@ -45,9 +45,7 @@ def draw_problems(scenario: Scenario, n_problems: int, rng: np.random.Generator)
     return of_component[chosen, np.arange(n_problems)]
 
 
-def draw_answers(
-    scenario: Scenario, p: Floats, units: int, rng: np.random.Generator
-) -> Ints:
+def draw_answers(scenario: Scenario, p: Floats, units: int, rng: np.random.Generator) -> Ints:
     """Draw the answer of every unit of every problem.
 
     Parameters
@@ -64,8 +62,8 @@ def draw_answers(
     Returns
     -------
     ndarray of int64, shape (problems, units)
-        0 where correct, 1, 2, ... for the wrong answers, -1 where there is none. Whatever the
-        dependence, each unit by itself is correct with chance p.
+        0 where correct, 1, 2, ... for the wrong answers, -1 where there is none. Each unit by
+        itself is correct with chance p, unless correct answers are kept.
     """
     answers = _independent(scenario, p, units, rng)
     if scenario.copies:
@@ -76,6 +74,8 @@ def draw_answers(
         for unit in range(1, units):
             again = repeated[:, unit]
             answers[again, unit] = answers[again, unit - 1]
+    if scenario.keeps:
+        answers[np.logical_or.accumulate(answers == CORRECT, axis=1)] = CORRECT
     return answers
 
 
@@ -112,7 +112,9 @@ def quadrature(scenario: Scenario, degree: int) -> tuple[Floats, Floats]:
         if isinstance(part, Point):
             x, w = np.array([part.p]), np.ones(1)
         else:
-            with np.errstate(invalid="ignore"):  # SciPy divides 0 by 0 where a + b = 1, then drops it
+            with np.errstate(
+                invalid="ignore"
+            ):  # SciPy divides 0 by 0 where a + b = 1, then drops it
                 x, w = special.roots_jacobi(degree // 2 + 1, part.b - 1.0, part.a - 1.0)
             x = (x + 1.0) / 2.0
         nodes.append(x)

@@ -49,6 +49,8 @@ class Scenario:
         one of its own. The units stay exchangeable; two of them correlate by ``copies ** 2``.
     repeats : float
         Sequential: chance that a round repeats the round before it.
+    keeps : bool
+        Sequential: a correct answer is never given up, as in the paper's Markov process (Eq. 5).
     """
 
     title: str
@@ -57,6 +59,7 @@ class Scenario:
     wrong: tuple[float, ...] = (0.05,) * 20
     copies: float = 0.0
     repeats: float = 0.0
+    keeps: bool = False
 
 
 EQUAL = (Point(1.0, 0.5),)
@@ -76,9 +79,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "uniform": Scenario("uniform p", "parallel", (Beta(1.0, 1.0, 1.0),)),
     "math": Scenario("MATH-like", "parallel", MATH),
-    "math-distractor": Scenario(
-        "MATH-like, one distractor", "parallel", MATH, ONE_DISTRACTOR
-    ),
+    "math-distractor": Scenario("MATH-like, one distractor", "parallel", MATH, ONE_DISTRACTOR),
     "math-copies": Scenario("MATH-like, correlated units", "parallel", MATH, copies=0.5),
     "choices": Scenario(
         "four choices, 70 % guessed",
@@ -88,7 +89,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "unsolvable": Scenario("30 % unsolvable", "parallel", HARD, SOME_SILENT),
     "chain-equal": Scenario("all p = 0.5", "sequential", EQUAL),
-    "chain-math": Scenario("MATH-like", "sequential", MATH),
+    "chain-keeps": Scenario("MATH-like, correct answers kept", "sequential", MATH, keeps=True),
     "chain-repeats": Scenario("MATH-like, rounds repeat", "sequential", MATH, repeats=0.7),
     "chain-unsolvable": Scenario("30 % unsolvable, rounds repeat", "sequential", HARD, repeats=0.7),
 }

@@ -6,7 +6,7 @@ The package's own estimators, intervals and protocols are run, as they are on a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -137,7 +137,7 @@ def _exact_vote(answers: Ints) -> Floats:
     return _vote_of_counts(int(counts[CORRECT]), tuple(rivals[rivals > 0].tolist()), len(answers))
 
 
-@lru_cache(maxsize=None)  # the value depends on the sizes of the classes alone, and those recur
+@cache  # the value depends on the sizes of the classes alone, and those recur
 def _vote_of_counts(n_correct: int, rivals: tuple[int, ...], n_units: int) -> Floats:
     silent = n_units - n_correct - sum(rivals)
     return vote_exact([n_correct, *rivals], 0, silent, BUDGETS)

@@ -46,7 +46,8 @@ def summarise(scenarios: dict[str, tuple[Scenario, pd.DataFrame]]) -> pd.DataFra
         _summarise_one(replications).assign(scenario=name, strategy=scenario.strategy)
         for name, (scenario, replications) in scenarios.items()
     ]
-    return pd.concat(tables, ignore_index=True)[SUMMARY_COLUMNS].round(TABLE_DECIMALS)
+    table = pd.concat(tables, ignore_index=True)
+    return table.reindex(columns=SUMMARY_COLUMNS).round(TABLE_DECIMALS)
 
 
 def _summarise_one(replications: pd.DataFrame) -> pd.DataFrame:

@@ -72,17 +72,19 @@ def truth_of(scenario: Scenario) -> Truth:
     degree = UNITS + 1
     columns = [(metric, n) for metric in ("hit", "acc") for n in BUDGETS]
 
-    def values(x: Floats) -> Floats:
-        p = (x + 1.0) / 2.0
+    def values(p: Floats) -> Floats:
         return np.column_stack([hit_chance(scenario, p, BUDGETS), acc_chance(scenario, p, BUDGETS)])
 
-    coefficients = chebyshev.chebinterpolate(values, degree)
+    # Through as many points as there are coefficients, the fit is the interpolating polynomial.
+    points = chebyshev.chebpts1(degree + 1)
+    exact = values((points + 1.0) / 2.0)
+    coefficients = np.asarray(chebyshev.chebfit(points, exact, degree), dtype=np.float64)
     nodes, weights = quadrature(scenario, degree)
-    population = dict(zip(columns, weights @ values(2.0 * nodes - 1.0), strict=True))
+    population = dict(zip(columns, weights @ values(nodes), strict=True))
     population["p_x", UNITS] = float(weights @ nodes)
     fine, fine_weights = quantiles(scenario)
-    points = saturation_points(fine, EPSILON_OVER_FMAX)
-    population["n_star", UNITS] = float(fine_weights @ points)
+    n_star = saturation_points(fine, EPSILON_OVER_FMAX)
+    population["n_star", UNITS] = float(fine_weights @ n_star)
     population["log10_epsilon", UNITS] = best_log10_epsilon(scenario)
     return Truth(scenario, coefficients, columns, {k: float(v) for k, v in population.items()})
 
@@ -117,6 +119,8 @@ def acc_chance(scenario: Scenario, p: Floats, budgets: tuple[int, ...]) -> Float
 
     Parameters and result are those of `hit_chance`; ties in the vote share the credit evenly.
     """
+    if scenario.keeps:
+        return hit_chance(scenario, p, budgets)
     if scenario.strategy == "sequential":
         return np.repeat(p[:, None], len(budgets), axis=1)
     chances = np.column_stack([p, (1.0 - p)[:, None] * np.asarray(scenario.wrong)])
