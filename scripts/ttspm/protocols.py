@@ -301,9 +301,7 @@ def _held_out(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]] | str:
     """Give p_x and first hits from disjoint units, or the reason why there are none."""
     if estimator == "c/n":
-        if n < 2:
-            return "one unit has no second half"
-        return estimate_p(correct[:, 0::2], estimator), first_hits(correct[:, 1::2])
+        return "one unit has no second half" if n < 2 else held_out(correct[None], estimator)
     chains = sorted(records["chain"].unique()) if "chain" in records.columns else []
     if len(chains) < 2:
         return "a single chain has no round that did not enter p_rethink"
@@ -315,7 +313,30 @@ def _held_out(
                 f"records: chain {chain} does not have the problems of chain {chains[0]}"
             )
         matrices.append(matrix)
-    return _p_of_chains(np.stack(matrices[0::2]), estimator), first_hits(matrices[1])
+    return held_out(np.stack(matrices), estimator)
+
+
+def held_out(
+    chains: NDArray[np.bool_], estimator: str
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Estimate p_x and observe first hits with no unit on both sides.
+
+    Parameters
+    ----------
+    chains : ndarray of bool, shape (chains, problems, units)
+        Correctness in unit order: one chain for 'c/n', at least two for the others.
+    estimator : {'c/n', 'k/n', '1/k'}
+        'c/n' takes p_x from the odd units and the first hit from the even ones; the others take
+        p_x from the 1st, 3rd, ... chain and the first hit from the 2nd.
+
+    Returns
+    -------
+    p_hat : ndarray of float, shape (problems,)
+    hits : ndarray of int64, shape (problems,)
+    """
+    if estimator == "c/n":
+        return estimate_p(chains[0, :, 0::2], estimator), first_hits(chains[0, :, 1::2])
+    return _p_of_chains(chains[0::2], estimator), first_hits(chains[1])
 
 
 def _p_of_chains(chains: NDArray[np.bool_], estimator: str) -> NDArray[np.float64]:
