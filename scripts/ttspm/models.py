@@ -105,9 +105,9 @@ def _from_hub(source: dict[str, Any], folder: Path, scratch: Path) -> None:
     except Exception as error:  # the hub's client raises a dozen kinds; all mean the same here
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"model {_named(source)}: cannot be had from the hub ({first}); if it is private, log in"
-            " with `hf auth login`; if there is no network, use source type 'folder' with a local"
-            " copy"
+            f"model {_named(source)}: cannot be had from the hub ({first}); if it is private,"
+            " log in with `hf auth login`; if there is no network, use source type 'folder' with a"
+            " local copy"
         ) from error
     shutil.rmtree(scratch / "snapshot" / ".cache", ignore_errors=True)
     shutil.copytree(scratch / "snapshot", folder, dirs_exist_ok=True, copy_function=shutil.move)
