@@ -6,15 +6,18 @@
 """
 
 
-configfile: "config.yaml"
+configfile: workflow.basedir + "/config.yaml"
 
 
 include: "rules/common.smk"
 include: "rules/inputs.smk"
 include: "rules/generate.smk"
 include: "rules/grade.smk"
+include: "rules/records.smk"
 include: "rules/analyse.smk"
+include: "rules/claims.smk"
 include: "rules/present.smk"
+include: "rules/simulation.smk"
 
 
 rule all:

@@ -1,18 +1,25 @@
 """Analysis: from graded units to the tables that everything else is drawn from.
 
-In:  results/records/{model}/{benchmark}/{strategy}.parquet of every cell
+In:  results/records/{model}/{benchmark}/{strategy}.parquet of every cell, or results/imported/...
 Out: results/p_x/{model}/{benchmark}/{strategy}.csv            chance of one unit, per problem
      results/tables/metrics.csv, differences.csv               acc@N, hit@N, cost; paired differences
      results/tables/fit.csv, saturation.csv                    epsilon/F_max; N* against first hit
 """
 
-RECORDS = of_cells("results/records/{model}/{benchmark}/{strategy}.parquet")
+# Of counts alone neither answers nor an order of the units are known: no vote, no first hit.
+COUNTED = [
+    Cell(cell.model, cell.benchmark, cell.strategy)
+    for cell in IMPORTED.values()
+    if cell.counts_only
+]
+ORDERED = CELLS + [Cell(*names) for names in IMPORTED if Cell(*names) not in COUNTED]
+ALL_CELLS = ORDERED + COUNTED
 
 
 rule p_x:
     """Estimate p_sample or p_rethink of every problem, and observe its first hit."""
     input:
-        records="results/records/{model}/{benchmark}/{strategy}.parquet",
+        records=lambda wildcards: records_of(wildcards),
     output:
         p_x="results/p_x/{model}/{benchmark}/{strategy}.csv",
     log:
@@ -21,6 +28,7 @@ rule p_x:
         "../envs/analysis.yaml"
     params:
         budget=max(GRID["budgets"]),
+        counts_only=lambda wildcards: Cell(*wildcards) in COUNTED,
         code=code("estimate_p_x.py"),
         lock=lock("analysis"),
     script:
@@ -30,7 +38,7 @@ rule p_x:
 rule metrics:
     """Estimate acc@N, hit@N, tokens and shares of every cell, and paired differences between cells."""
     input:
-        records=RECORDS,
+        records=[records_of(cell) for cell in ALL_CELLS],
     output:
         metrics="results/tables/metrics.csv",
         differences="results/tables/differences.csv",
@@ -39,7 +47,8 @@ rule metrics:
     conda:
         "../envs/analysis.yaml"
     params:
-        cells=CELLS,
+        cells=ALL_CELLS,
+        counts_only=COUNTED,
         budgets=GRID["budgets"],
         analysis=config["analysis"],
         seed=config["seed"],
@@ -52,7 +61,7 @@ rule metrics:
 rule fit:
     """Split validation and test, fit epsilon/F_max, set predicted N* against the first hit."""
     input:
-        records=RECORDS,
+        records=[records_of(cell) for cell in ORDERED],
     output:
         fit="results/tables/fit.csv",
         saturation="results/tables/saturation.csv",
@@ -61,7 +70,7 @@ rule fit:
     conda:
         "../envs/analysis.yaml"
     params:
-        cells=CELLS,
+        cells=ORDERED,
         budget=max(GRID["budgets"]),
         analysis=config["analysis"],
         seed=config["seed"],

@@ -18,12 +18,12 @@ rule claims:
     output:
         claims="results/tables/claims.csv",
         page="results/tables/claims.md",
-    params:
-        code=code("claims.py"),
-        lock=lock("analysis"),
     log:
         "results/logs/claims.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        code=code("claims.py"),
+        lock=lock("analysis"),
     script:
         "../scripts/claims.py"

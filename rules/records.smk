@@ -6,35 +6,6 @@ Out: results/imported/{model}/{benchmark}/{strategy}.parquet
 Which cells there are is read from the files when the configuration is read.
 """
 
-from ttspm.records.entries import files_of, records_cells
-
-try:
-    IMPORTED = {
-        (cell.model, cell.benchmark, cell.strategy): cell
-        for cell in records_cells(config, Path(".snakemake/ttspm-records.json"))
-    }
-except UserError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(1)
-
-
-def imported(wildcards):
-    """The cell that an imported file is of; an error where the configuration has no such cell."""
-    return IMPORTED[wildcards.model, wildcards.benchmark, wildcards.strategy]
-
-
-def entry_of(wildcards):
-    """What is made of the files, without their paths: the same files elsewhere give the same."""
-    entry = config["records"][imported(wildcards).entry]
-    return {key: value for key, value in entry.items() if key != "path"}
-
-
-def records_of(cell):
-    """Path of a cell's records, whether they were graded here or imported."""
-    names = (cell.model, cell.benchmark, cell.strategy)
-    folder = "imported" if names in IMPORTED else "records"
-    return f"results/{folder}/{'/'.join(names)}.parquet"
-
 
 rule import_records:
     """Bring one group of samples recorded elsewhere into the records table."""
@@ -44,6 +15,11 @@ rule import_records:
         ),
     output:
         records="results/imported/{model}/{benchmark}/{strategy}.parquet",
+    log:
+        "results/logs/import_records/{model}/{benchmark}/{strategy}.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: 2
     params:
         name=lambda wildcards: imported(wildcards).entry,
         entry=entry_of,
@@ -51,10 +27,5 @@ rule import_records:
         timeout_seconds=config["grading"]["timeout_seconds"],
         code=code("import_records.py"),
         lock=lock("analysis"),
-    threads: 2
-    log:
-        "results/logs/import_records/{model}/{benchmark}/{strategy}.log",
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/import_records.py"

@@ -11,9 +11,12 @@ from ttspm.tables import RECORDS, read_parquet, write_csv
 def main(job: Job) -> None:
     """Write metrics.csv and differences.csv."""
     analysis, values = job.params.analysis, {}
+    counted = [Cell(*cell) for cell in job.params.counts_only]
     for cell, path in zip(job.params.cells, job.input.records, strict=True):
         cell = Cell(*cell)
-        values[cell] = cell_values(read_parquet(path, RECORDS), cell.strategy, job.params.budgets)
+        values[cell] = cell_values(
+            read_parquet(path, RECORDS), cell.strategy, job.params.budgets, cell in counted
+        )
         for warning in values[cell].warnings:
             log.warning("%s: %s", "/".join(cell), warning)
     settings = {"resamples": analysis["resamples"], "confidence": analysis["confidence"]}

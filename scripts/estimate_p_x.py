@@ -9,7 +9,10 @@ def main(job: Job) -> None:
     """Write p_x by every estimator of the strategy."""
     records = read_parquet(job.input.records, RECORDS)
     units = min(job.params.budget, recorded_units(records))
-    write_csv(estimate_p_x(records, job.wildcards.strategy, units), job.output.p_x)
+    p_x = estimate_p_x(records, job.wildcards.strategy, units)
+    if job.params.counts_only:
+        p_x["first_hit"] = None  # counts have no order
+    write_csv(p_x, job.output.p_x)
 
 
 if __name__ == "__main__":

@@ -52,8 +52,10 @@ def test_equal_files_elsewhere_give_the_same_digest(copy, monkeypatch):
 
 
 def test_an_edit_of_grading_concerns_grading_alone(copy):
-    assert changed_by(copy, "ttspm/grading.py") == {"grade.py"}
-    assert changed_by(copy, "ttspm/equality_worker.py") == {"grade.py"}
+    # Imported samples can be graded anew by their recorded gold, so they are concerned too.
+    grading = {"grade.py", "import_records.py"}
+    assert changed_by(copy, "ttspm/grading.py") == grading
+    assert changed_by(copy, "ttspm/equality_worker.py") == grading
 
 
 def test_an_edit_of_a_script_concerns_that_script_alone(copy):

@@ -7,12 +7,12 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ttspm.cell import Cell
 from ttspm.code import code_digest
-from ttspm.config import Cell, cells
+from ttspm.config import cells
 from ttspm.errors import UserError
 from ttspm.records.groups import GroupName, counts_only, read_groups
 from ttspm.records.samples import Choice, Sample
@@ -22,14 +22,13 @@ JSON = dict[str, Any]
 Found = list[tuple[GroupName, bool]]  # groups of an entry, and whether each is counts only
 
 
-@dataclass(frozen=True, order=True)
-class RecordsCell(Cell):
+class RecordsCell(NamedTuple):
     """A cell whose records were made elsewhere.
-
-    `model` and `benchmark` are names that can stand in a path; `group` has them as the files do.
 
     Attributes
     ----------
+    model, benchmark, strategy : str
+        Names that can stand in a path; `group` has them as the files do.
     entry : str
         Its key under `records` in the configuration.
     group : GroupName
@@ -38,6 +37,9 @@ class RecordsCell(Cell):
         Of `ttspm.metrics.cell_values`.
     """
 
+    model: str
+    benchmark: str
+    strategy: str
     entry: str
     group: GroupName
     counts_only: bool
