@@ -51,14 +51,14 @@ RECORDS = pa.schema(
 
 
 def write_parquet(
-    rows: list[dict[str, object]] | pd.DataFrame, path: str | Path, schema: pa.Schema
+    rows: list[dict[str, object]] | pd.DataFrame | pa.Table, path: str | Path, schema: pa.Schema
 ) -> None:
     """Write rows as Parquet under a fixed schema; equal rows give equal bytes.
 
     Parameters
     ----------
-    rows : list of dict, or DataFrame
-        One dict a row, or a frame with the schema's columns.
+    rows : list of dict, DataFrame or pyarrow.Table
+        One dict a row, or a frame or table with the schema's columns.
     path : path-like
         File to write.
     schema : pyarrow.Schema
@@ -66,6 +66,8 @@ def write_parquet(
     """
     if isinstance(rows, pd.DataFrame):
         table = pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False)
+    elif isinstance(rows, pa.Table):
+        table = rows.select(schema.names).cast(schema)
     else:
         table = pa.Table.from_pylist(rows, schema=schema)
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
