@@ -13,9 +13,7 @@ rule model:
         files=lambda wildcards: files_of_source(
             config["models"][wildcards.model]["source"]
         ),
-        chat_template=lambda wildcards: config["models"][wildcards.model][
-            "chat_template"
-        ]
+        chat_template=lambda wildcards: config["models"][wildcards.model]["chat_template"]
         or [],
     output:
         manifest="results/models/{model}.json",
