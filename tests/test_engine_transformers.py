@@ -263,7 +263,7 @@ def test_the_small_model_answers_alike_in_any_batch(small_model):
         for i, question in enumerate(["What is 3 + 4?", "Tom has 3 apples and buys 2. How many?"])
         for unit in (1, 2, 3)
     ]
-    settings_ = replace(SAMPLED, temperature=0.6, top_p=0.95, max_tokens=16, threads=2)
+    settings_ = replace(SAMPLED, temperature=0.6, top_p=0.95, max_tokens=16)
     together, _ = generate(small_model, settings_, asked)
     alone, _ = generate(small_model, replace(settings_, batch=1), asked[::-1])
     assert all(same(alone[key], together[key]) for key in together)

@@ -239,7 +239,8 @@ class Asker:
                 f"{model}.source: {address} knows no model '{self.endpoint.model}', or base_url is"
                 f" not the address before /chat/completions (404: {said})"
             )
-        hint = "; lower generation.max_tokens" if "context length" in said else ""
+        too_long = "context length" in said or "max_model_len" in said
+        hint = "; lower generation.max_tokens" if too_long else ""
         return UserError(
             f"{model}: {address} refuses problem '{request.problem_id}' ({status}: {said}){hint}"
         )
