@@ -15,17 +15,17 @@ rule simulate:
     """Draw the benchmarks of one scenario and run every estimator on them."""
     output:
         replications="results/simulation/{scenario}.parquet",
+    log:
+        "results/logs/simulate/{scenario}.log",
+    wildcard_constraints:
+        scenario="|".join(SCENARIOS),
+    conda:
+        "../envs/analysis.yaml"
     params:
         simulation=config["simulation"],
         seed=config["seed"],
         code=code("simulate.py"),
         lock=lock("analysis"),
-    wildcard_constraints:
-        scenario="|".join(SCENARIOS),
-    log:
-        "results/logs/simulate/{scenario}.log",
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/simulate.py"
 
@@ -37,14 +37,14 @@ rule simulation_table:
     output:
         table="results/tables/simulation.csv",
         markdown="results/tables/simulation.md",
-    params:
-        scenarios=list(SCENARIOS),
-        code=code("summarise_simulation.py"),
-        lock=lock("analysis"),
     log:
         "results/logs/simulation_table.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        scenarios=list(SCENARIOS),
+        code=code("summarise_simulation.py"),
+        lock=lock("analysis"),
     script:
         "../scripts/summarise_simulation.py"
 
@@ -56,13 +56,13 @@ rule simulation_figure:
     output:
         pdf="results/figures/simulation.pdf",
         png="results/figures/simulation.png",
-    params:
-        code=code("draw_simulation.py"),
-        lock=lock("analysis"),
     log:
         "results/logs/simulation_figure.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        code=code("draw_simulation.py"),
+        lock=lock("analysis"),
     script:
         "../scripts/draw_simulation.py"
 
