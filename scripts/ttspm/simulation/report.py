@@ -147,7 +147,7 @@ def _correlations(table: pd.DataFrame) -> list[str]:
 
 
 def _correlation(row: pd.Series) -> str:
-    undefined = f" u {100 * row['undefined']:.2g}" if row["undefined"] > 0 else ""
+    undefined = f" u {round(100 * row['undefined'], 1):g}" if row["undefined"] > 0 else ""
     if pd.isna(row["mean"]):
         return undefined.strip()
     spread = f"[{row['low']:.2f}, {row['high']:.2f}]"
