@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from ttspm.errors import UserError
 from ttspm.seeds import generator
@@ -70,7 +72,7 @@ def prepare_benchmark(
 
 
 def _problem_id(row: dict[str, Any], column: str | None, number: int, where: str) -> str:
-    # Without a named column, one called problem_id serves, and where there is none rows are numbered.
+    # Without a named column, one called problem_id serves; without that, rows are numbered.
     if column is None:
         column = "problem_id" if "problem_id" in row else None
     return _cell(row, column, where, "problem_id") if column else str(number)
@@ -82,13 +84,15 @@ def _cell(row: dict[str, Any], column: str, where: str, what: str) -> str:
             f"{where}: no column '{column}' for the {what}; there are: {', '.join(map(str, row))}"
         )
     value = row[column]
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        raise UserError(f"{where}: column '{column}' has no {what}")
     # 70.0 in a JSON file is the answer 70, and a grader should not have to guess it.
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    if not text.strip():
+    if isinstance(value, float | np.floating) and value.is_integer():
+        value = int(value)
+    # pandas has several ways to say that there is nothing.
+    nothing = pd.api.types.is_scalar(value) and pd.isna(value)
+    text = "" if nothing else str(value).strip()
+    if not text:
         raise UserError(f"{where}: column '{column}' has no {what}")
-    return text.strip()
+    return text
 
 
 def _gold(text: str, description: dict[str, Any], where: str) -> str:
