@@ -38,6 +38,8 @@ def prepare_benchmark(
     columns = description["columns"]
     if not rows:
         raise UserError(f"benchmark {name}: it has no problems")
+    if columns["distractors"] and description["kind"] != "choice":
+        raise UserError(f"benchmark {name}: columns.distractors are choices: set kind: choice")
     seen: dict[str, int] = {}
     prepared = []
     for number, row in enumerate(rows, start=1):
@@ -109,10 +111,16 @@ def _gold(text: str, description: dict[str, Any], where: str) -> str:
 
 def _shuffle(gold: str, wrong: list[str], rng: Any, where: str) -> tuple[list[str], str]:
     options = [gold, *wrong]
-    if len(set(options)) < len(options):
-        raise UserError(f"{where}: two choices are the same text")
+    _check_choices(options, where)
     order = rng.permutation(len(options))
     return [options[index] for index in order], LETTERS[int(list(order).index(0))]
+
+
+def _check_choices(texts: list[str], where: str) -> None:
+    if len(set(texts)) < len(texts):
+        raise UserError(f"{where}: two choices are the same text")
+    if len(texts) > len(LETTERS):
+        raise UserError(f"{where}: {len(texts)} choices are more than there are letters")
 
 
 def _given_choices(row: dict[str, Any], gold: str, where: str) -> tuple[list[str] | None, str]:
@@ -122,7 +130,10 @@ def _given_choices(row: dict[str, Any], gold: str, where: str) -> tuple[list[str
         raise UserError(
             f"{where}: kind 'choice' needs columns.distractors, or a column 'choices' with a list"
         )
+    if not isinstance(choices, list | tuple | np.ndarray):
+        raise UserError(f"{where}: column 'choices' must be a list of texts")
     texts = [str(choice).strip() for choice in choices]
+    _check_choices(texts, where)
     letters = LETTERS[: len(texts)]
     if gold in texts:
         return texts, letters[texts.index(gold)]
