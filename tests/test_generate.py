@@ -233,7 +233,7 @@ def test_other_words_and_back_generate_each_unit_once(run, strategy):
 def test_an_engine_is_an_entry_in_a_dictionary(make, monkeypatch):
     run = make("through the dictionary")
     run.units("parallel", budget=2)
-    monkeypatch.setitem(engines.ENGINES, "bigram", "bigram_engine")
+    monkeypatch.setitem(engines.ENGINES, "bigram", lambda: bigram_engine.run)
     monkeypatch.setattr("generate.load_engine", engines.load_engine)
     plugged_in = Run(run.folder / "plugged in")
     plugged_in.units("parallel", budget=2)

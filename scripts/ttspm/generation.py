@@ -27,6 +27,8 @@ log = logging.getLogger("ttspm")
 
 Units = dict[tuple[str, int], Unit]
 
+LOGPROB_DECIMALS = 2
+
 # Finished units of a cell by problem, unit and digest of what was asked: after a change of the
 # prompt there are units for the old words and the new.
 KnownUnits = dict[tuple[str, int, str], Unit]
@@ -171,7 +173,7 @@ class Plan:
             finish_reason=completion.finish_reason,
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
-            mean_logprob=completion.mean_logprob,
+            mean_logprob=self._kept_digits(completion.mean_logprob),
             prompt_digest=prompt_digest(request.prompt),
         )
         self.keep(unit)
@@ -179,6 +181,16 @@ class Plan:
         if self.sequential and unit.unit < self.budget:
             return self._request(unit.problem_id, unit.unit + 1)
         return None
+
+    def _kept_digits(self, mean_logprob: float | None) -> float | None:
+        """In float32, the digits that do not depend on what else was in the batch.
+
+        There a unit's text is the same in any batch, so that an interrupted run ends with the same
+        bytes; its log-probability moves by up to some 1e-6. Other precisions promise neither.
+        """
+        if mean_logprob is None or self.cell.dtype != "float32":
+            return mean_logprob
+        return round(mean_logprob, LOGPROB_DECIMALS)
 
     def rows(self) -> list[dict[str, Any]]:
         """The units table: problems in the benchmark's order, units from 1."""

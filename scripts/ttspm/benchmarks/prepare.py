@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from ttspm.errors import UserError
 from ttspm.seeds import generator
@@ -36,6 +38,8 @@ def prepare_benchmark(
     columns = description["columns"]
     if not rows:
         raise UserError(f"benchmark {name}: it has no problems")
+    if columns["distractors"] and description["kind"] != "choice":
+        raise UserError(f"benchmark {name}: columns.distractors are choices: set kind: choice")
     seen: dict[str, int] = {}
     prepared = []
     for number, row in enumerate(rows, start=1):
@@ -82,13 +86,15 @@ def _cell(row: dict[str, Any], column: str, where: str, what: str) -> str:
             f"{where}: no column '{column}' for the {what}; there are: {', '.join(map(str, row))}"
         )
     value = row[column]
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        raise UserError(f"{where}: column '{column}' has no {what}")
     # 70.0 in a JSON file is the answer 70, and a grader should not have to guess it.
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    if not text.strip():
+    if isinstance(value, float | np.floating) and value.is_integer():
+        value = int(value)
+    # pandas has several ways to say that there is nothing.
+    nothing = pd.api.types.is_scalar(value) and pd.isna(value)
+    text = "" if nothing else str(value).strip()
+    if not text:
         raise UserError(f"{where}: column '{column}' has no {what}")
-    return text.strip()
+    return text
 
 
 def _gold(text: str, description: dict[str, Any], where: str) -> str:
@@ -104,11 +110,18 @@ def _gold(text: str, description: dict[str, Any], where: str) -> str:
 
 
 def _shuffle(gold: str, wrong: list[str], rng: Any, where: str) -> tuple[list[str], str]:
-    if gold in wrong:  # (two equal wrong ones do no harm, and GPQA-Diamond has such a row)
-        raise UserError(f"{where}: the gold answer is among the wrong choices, too")
     options = [gold, *wrong]
+    _check_choices(options, gold, where)
     order = rng.permutation(len(options))
     return [options[index] for index in order], LETTERS[int(list(order).index(0))]
+
+
+def _check_choices(texts: list[str], gold: str, where: str) -> None:
+    # Two equal wrong choices do no harm, and GPQA-Diamond has such a row.
+    if texts.count(gold) > 1:
+        raise UserError(f"{where}: the text of the gold answer stands twice among the choices")
+    if len(texts) > len(LETTERS):
+        raise UserError(f"{where}: {len(texts)} choices are more than there are letters")
 
 
 def _given_choices(row: dict[str, Any], gold: str, where: str) -> tuple[list[str] | None, str]:
@@ -118,10 +131,13 @@ def _given_choices(row: dict[str, Any], gold: str, where: str) -> tuple[list[str
         raise UserError(
             f"{where}: kind 'choice' needs columns.distractors, or a column 'choices' with a list"
         )
+    if not isinstance(choices, list | tuple | np.ndarray):
+        raise UserError(f"{where}: column 'choices' must be a list of texts")
     texts = [str(choice).strip() for choice in choices]
     letters = LETTERS[: len(texts)]
+    if gold not in texts and len(gold) == 1 and gold.upper() in letters:
+        gold = texts[letters.index(gold.upper())]
+    _check_choices(texts, gold, where)
     if gold in texts:
         return texts, letters[texts.index(gold)]
-    if len(gold) == 1 and gold.upper() in letters:
-        return texts, gold.upper()
     raise UserError(f"{where}: the gold answer '{gold}' is neither a letter nor one of the choices")

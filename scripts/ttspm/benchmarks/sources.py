@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +57,39 @@ def file_rows(path: Path, sha256: str | None = None) -> Rows:
         raise UserError(f"{path}: no such file")
     if sha256 and (found := file_digest(path)) != sha256:
         raise UserError(f"{path}: has SHA-256 {found}, the configuration asks for {sha256}")
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path).to_dict(orient="records")
-    if path.suffix == ".csv" or path.suffixes[-2:] == [".csv", ".gz"]:
-        return pd.read_csv(path, dtype=str, keep_default_na=False).to_dict(orient="records")
-    if path.suffix == ".jsonl":
-        return _json_lines(path)
-    raise UserError(f"{path}: a benchmark file ends in .jsonl, .csv, .csv.gz or .parquet")
+    for suffix, read in READERS.items():
+        if path.name.endswith(suffix):
+            try:
+                return read(path)
+            except UnicodeDecodeError as error:
+                raise UserError(f"{path}: is not text in UTF-8") from error
+            except (OSError, EOFError, ValueError, zlib.error) as error:
+                first = str(error).splitlines()[0]
+                raise UserError(f"{path}: cannot be read ({first})") from error
+    raise UserError(f"{path}: a benchmark file ends in {', '.join(READERS)}")
+
+
+def _parquet(path: Path) -> Rows:
+    return pd.read_parquet(path).to_dict(orient="records")
+
+
+def _csv(path: Path) -> Rows:
+    # pandas would take the first column of rows that are too long for names of the rows.
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as handle:
+        reader = csv.DictReader(handle, strict=True)
+        rows = []
+        try:
+            for row in reader:
+                if None in row:
+                    raise UserError(
+                        f"{path}: line {reader.line_num} has more fields than the first line; a"
+                        ' text with a comma stands in "quotes"'
+                    )
+                rows.append(row)
+        except csv.Error as error:
+            raise UserError(f"{path}: after line {reader.line_num}: {error}") from error
+    return rows
 
 
 def _json_lines(path: Path) -> Rows:
@@ -77,6 +106,9 @@ def _json_lines(path: Path) -> Rows:
                 raise UserError(f"{path}: line {number} is not a JSON object")
             rows.append(row)
     return rows
+
+
+READERS = {".jsonl": _json_lines, ".csv": _csv, ".csv.gz": _csv, ".parquet": _parquet}
 
 
 def _hub_rows(source: dict[str, Any]) -> Rows:

@@ -9,7 +9,6 @@ what is worth knowing but is not content: versions, device, throughput.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,15 +105,34 @@ class Settings:
 Finished = Callable[[Request, Completion], Request | None]
 Engine = Callable[[Path, Settings, Iterable[Request], Finished], dict[str, Any]]
 
-# Name in the configuration -> module here. An engine is imported when it is used, as each brings
-# an environment of its own.
-ENGINES = {
-    "vllm": "ttspm.engines.vllm",
-    "transformers": "ttspm.engines.transformers",
-    "openai": "ttspm.engines.openai",
+
+def _vllm() -> Engine:
+    from ttspm.engines.vllm import run
+
+    return run
+
+
+def _transformers() -> Engine:
+    from ttspm.engines.transformers import run
+
+    return run
+
+
+def _openai() -> Engine:
+    from ttspm.engines.openai import run
+
+    return run
+
+
+# Each is imported when it is used, as each needs packages of its own; and by a statement, so that
+# the digest of the code sees it.
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "vllm": _vllm,
+    "transformers": _transformers,
+    "openai": _openai,
 }
 
 
 def load_engine(name: str) -> Engine:
     """The ``run`` function of an engine."""
-    return importlib.import_module(ENGINES[name]).run
+    return ENGINES[name]()
