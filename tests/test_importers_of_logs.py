@@ -211,6 +211,12 @@ def test_inspect_damaged_logs_get_one_line(tmp_path):
         path.write_bytes(whole[:middle] + b"\0\0\0\0" + whole[middle + 4 :])
         with pytest.raises(UserError, match=r"a_epoch_1\.json is cut off or damaged .*copy it"):
             load_groups([path])
+    # Bytes that unpack, and are not those that were packed.
+    path.write_bytes(zstandard_zip({"header.json": '{"eval": {}}', "samples/a_epoch_1.json": "{}"}))
+    right = struct.pack("<I", zlib.crc32(b"{}"))
+    path.write_bytes(path.read_bytes().replace(right, b"\1\2\3\4"))
+    with pytest.raises(UserError, match=r"a_epoch_1\.json is cut off or damaged \(Bad CRC-32"):
+        load_groups([path])
     text = tmp_path / "cut.json"
     text.write_text(INSPECT.read_text()[:500])
     with pytest.raises(UserError, match=r"cut\.json: the log is not valid JSON"):
