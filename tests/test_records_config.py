@@ -52,7 +52,6 @@ def test_the_cells_of_a_configuration():
     ]
     assert [cell.counts_only for cell in found] == [False, False, True]
     assert found[1].group == GroupName("org/small [t=0.6]", "arithmetic", "parallel")
-    assert all(isinstance(cell, Cell) for cell in found)
 
 
 def test_the_example_configuration_works(monkeypatch):
