@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from recorded_samples import DATA, only, row, written
 
-from ttspm.config import Cell, cells, check_config, load_schema
+from ttspm.config import cells, check_config, load_schema
 from ttspm.errors import UserError
 from ttspm.metrics import cell_values
 from ttspm.records.entries import files_of, path_name, records_cells

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,11 +60,10 @@ def test_records_are_imported_once_and_again_after_a_change(checkout):
     assert pq.read_schema(checkout / made[0]).equals(RECORDS)
     assert (checkout / made[0]).is_symlink()
 
-    # The same bytes under another path: looked up, not worked out anew; the others are left alone.
-    (checkout / "moved.csv").write_bytes(
-        (checkout / config["records"]["counts"]["path"]).read_bytes()
-    )
-    config["records"]["counts"]["path"] = "moved.csv"
+    # The same file in another folder: looked up, not worked out anew; the others are left alone.
+    (checkout / "moved").mkdir()
+    shutil.copy(checkout / config["records"]["counts"]["path"], checkout / "moved")
+    config["records"]["counts"]["path"] = "moved/counts.csv"
     records = list(checkout.glob("results/actions/import_records/*.json"))
     again = snakemake(checkout, config)
     assert again.returncode == 0, again.stderr
