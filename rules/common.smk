@@ -12,7 +12,6 @@ from ttspm.errors import UserError
 from ttspm.models import files_of_source
 from ttspm.preflight import check_before_running
 from ttspm.recovery import forget_unremembered_names, release_stale_lock
-from ttspm.records.entries import files_of, records_cells
 from ttspm.store import Store, file_digest
 
 BASE = Path(workflow.basedir)
@@ -22,10 +21,14 @@ try:
         config, load_schema(BASE / "schemas/config.schema.yaml"), workflow.configfiles
     )
     check_before_running(config, Store("results"))
-    IMPORTED = {
-        (cell.model, cell.benchmark, cell.strategy): cell
-        for cell in records_cells(config, Path(".snakemake/ttspm-records.json"))
-    }
+    IMPORTED = {}
+    if config["records"]:  # reading them takes libraries that take a second to load
+        from ttspm.records.entries import files_of, records_cells
+
+        IMPORTED = {
+            (cell.model, cell.benchmark, cell.strategy): cell
+            for cell in records_cells(config, Path(".snakemake/ttspm-records.json"))
+        }
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(1)

@@ -136,7 +136,7 @@ def test_a_folder_without_tokenizer_is_refused(local, folders):
 def test_the_script_puts_a_model_into_the_store(local, tmp_path):
     job = job_of(
         tmp_path, {"files": model_files(local)}, {"manifest": "manifest.json"},
-        {"source": {"type": "folder", "path": str(local)}, "chat_template": None},
+        {"source": {"type": "folder", "path": str(local)}, "chat_template": []},
     )  # fmt: skip
     script.main(job)
     entries = tree_entries(job.output.manifest)
