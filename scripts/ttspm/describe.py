@@ -13,10 +13,10 @@ PAGE = """\
 
 Made from `schemas/config.schema.yaml`: `python scripts/describe_config.py > docs/configuration.md`.
 
-`config.yaml` is the default run. Another one is put over it with `snakemake --configfile FILE`, a
-single key with `snakemake --config 'grid={budgets: [1, 2]}'`. Unknown keys are refused, everything
-is checked before anything runs. *Needed* stands for the default of a key that has none. In
-`models.NAME`, NAME is any name of letters, digits, `.`, `_` and `-`, which is then used in `grid`.
+`config.yaml` is the default run. Another one is put over it with `snakemake --configfile FILE`,
+whose keys win over those of `config.yaml`. Unknown keys are refused, and everything is checked
+before anything runs. *needed* stands where a key has no default. In `models.NAME`, NAME is a name of
+letters, digits, `.`, `_` and `-`, by which `grid` and the results call the model.
 """
 
 # What JSON Schema's words are called in the tables.
