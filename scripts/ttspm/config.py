@@ -83,8 +83,8 @@ def _check_grid(config: JSON, files: list[Path]) -> None:
         for name in grid[key]:
             if name not in config[key]:
                 raise UserError(
-                    f"{_origin(['grid', key], config, files)}: grid.{key}: '{name}' is not described under"
-                    f" '{key}'{nearest(name, config[key])}"
+                    f"{_origin(['grid', key], config, files)}: grid.{key}: '{name}' is not"
+                    f" described under '{key}'{nearest(name, config[key])}"
                 )
     budgets = grid["budgets"]
     for before, after in itertools.pairwise(budgets):

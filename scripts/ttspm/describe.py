@@ -15,8 +15,8 @@ Made from `schemas/config.schema.yaml`: `python scripts/describe_config.py > doc
 
 `config.yaml` is the default run. Another one is put over it with `snakemake --configfile FILE`,
 whose keys win over those of `config.yaml`. Unknown keys are refused, and everything is checked
-before anything runs. *needed* stands where a key has no default. In `models.NAME`, NAME is a name of
-letters, digits, `.`, `_` and `-`, by which `grid` and the results call the model.
+before anything runs. *needed* stands where a key has no default. In `models.NAME`, NAME is a name
+of letters, digits, `.`, `_` and `-`, by which `grid` and the results call the model.
 """
 
 # What JSON Schema's words are called in the tables.
