@@ -240,4 +240,6 @@ def test_of_two_files_that_set_a_key_the_one_that_wins_is_named(files):
 def test_what_no_file_has_was_said_on_the_command_line(files):
     written = files(config=changed())
     assert message(changed(seeed=3), written).startswith("command line: seeed: unknown key")
+    text = message(changed(grid__budgets=["1"]), written)  # as Snakemake reads --config grid=...
+    assert text == "command line: grid.budgets.0: '1' is not of type 'integer'"
     assert message(changed(seeed=3)).startswith("configuration: seeed: unknown key")

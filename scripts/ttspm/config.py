@@ -53,7 +53,7 @@ def check_config(config: JSON, schema: JSON, files: Iterable[str | Path] = ()) -
     errors = list(Validator(schema).iter_errors(config))
     if errors:
         path, message = _explain(min(errors, key=_importance), schema)
-        raise UserError(f"{_origin(path, origins)}: {_dotted(path)}{message}")
+        raise UserError(f"{_origin(path, config, origins)}: {_dotted(path)}{message}")
     filled = _fill(config, schema, schema)
     _check_grid(filled, origins)
     return filled
@@ -83,14 +83,14 @@ def _check_grid(config: JSON, files: list[Path]) -> None:
         for name in grid[key]:
             if name not in config[key]:
                 raise UserError(
-                    f"{_origin(['grid', key], files)}: grid.{key}: '{name}' is not described under"
-                    f" '{key}'{nearest(name, config[key])}"
+                    f"{_origin(['grid', key], config, files)}: grid.{key}: '{name}' is not"
+                    f" described under '{key}'{nearest(name, config[key])}"
                 )
     budgets = grid["budgets"]
     for before, after in itertools.pairwise(budgets):
         if after <= before:
             raise UserError(
-                f"{_origin(['grid', 'budgets'], files)}: grid.budgets: {after} comes after"
+                f"{_origin(['grid', 'budgets'], config, files)}: grid.budgets: {after} comes after"
                 f" {before}; budgets must increase, for example [1, 4, 8, 16]"
             )
 
@@ -132,17 +132,23 @@ def _explain(error: ValidationError, schema: JSON) -> tuple[list[Any], str]:
     return path, f": {error.message}"
 
 
-def _origin(path: list[Any], files: list[Path]) -> str:
-    """The configuration file that sets a key: of those that have it, the one that wins."""
+def _origin(path: list[Any], config: JSON, files: list[Path]) -> str:
+    """The configuration file that sets a key: of those that have it so, the one that wins."""
     for file in [*reversed(files[:-1]), *files[-1:]]:
         try:
-            value: Any = yaml.safe_load(file.read_text())
-            for part in path:
-                value = value[part]
+            value = _at(path, yaml.safe_load(file.read_text()))
         except (OSError, yaml.YAMLError, KeyError, TypeError, IndexError):
             continue
-        return file.name
+        # A mapping is put together from all files; anything else comes from one.
+        if isinstance(value, dict) or value == _at(path, config):
+            return file.name
     return "command line" if files else "configuration"
+
+
+def _at(path: list[Any], value: Any) -> Any:
+    for part in path:
+        value = value[part]
+    return value
 
 
 def _dotted(path: list[Any]) -> str:
