@@ -135,8 +135,8 @@ def test_a_folder_without_tokenizer_is_refused(local, folders):
 
 def test_the_script_puts_a_model_into_the_store(local, tmp_path):
     job = job_of(
-        tmp_path, {"files": model_files(local)}, {"manifest": "manifest.json"},
-        {"source": {"type": "folder", "path": str(local)}, "chat_template": []},
+        tmp_path, {"files": model_files(local), "chat_template": []}, {"manifest": "manifest.json"},
+        {"source": {"type": "folder", "path": str(local)}},
     )  # fmt: skip
     script.main(job)
     entries = tree_entries(job.output.manifest)

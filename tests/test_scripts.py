@@ -68,7 +68,10 @@ def records(tmp_path_factory) -> list[Path]:
 
 def analyse(folder: Path, records: list[Path], cells: list[list[str]] = CELLS) -> dict[str, Path]:
     """Run metrics and fit; the paths of their tables."""
-    params = {"cells": cells, "budgets": BUDGETS, "budget": 4, "analysis": ANALYSIS, "seed": 7}
+    params = {
+        "cells": cells, "counts_only": [], "budgets": BUDGETS, "budget": 4, "analysis": ANALYSIS,
+        "seed": 7,
+    }  # fmt: skip
     folder.mkdir()
     metrics = run(
         "estimate_metrics", folder, {"records": records},
@@ -140,8 +143,8 @@ def solved(frame: pd.DataFrame) -> np.ndarray:
 def test_p_x_is_that_of_the_units(tmp_path, records, index):
     strategy = CELLS[index][2]
     job = run(
-        "estimate_p_x", tmp_path, {"records": records[index]}, {"p_x": "p_x.csv"}, {"budget": 4},
-        wildcards={"strategy": strategy},
+        "estimate_p_x", tmp_path, {"records": records[index]}, {"p_x": "p_x.csv"},
+        {"budget": 4, "counts_only": False}, wildcards={"strategy": strategy},
     )  # fmt: skip
     table = pd.read_csv(job.output.p_x)
     correct = solved(FRAMES[index])
@@ -157,8 +160,8 @@ def test_p_x_is_that_of_the_units(tmp_path, records, index):
 
 def test_a_smaller_budget_uses_the_first_units_alone(tmp_path, records):
     job = run(
-        "estimate_p_x", tmp_path, {"records": records[0]}, {"p_x": "p_x.csv"}, {"budget": 2},
-        wildcards={"strategy": "parallel"},
+        "estimate_p_x", tmp_path, {"records": records[0]}, {"p_x": "p_x.csv"},
+        {"budget": 2, "counts_only": False}, wildcards={"strategy": "parallel"},
     )  # fmt: skip
     table = pd.read_csv(job.output.p_x)
     np.testing.assert_array_equal(table["correct"], solved(FRAMES[0])[:, :2].sum(axis=1))
@@ -240,7 +243,8 @@ def test_table1_has_our_numbers_in_three_forms(tmp_path, tables):
 
 @pytest.mark.parametrize("figure", draw_figure.FIGURES)
 def test_every_figure_is_drawn_with_equal_bytes(tmp_path, tables, figure):
-    inputs = {name: tables[name] for name in ("metrics", "fit", "saturation")} | {"paper": PAPER}
+    points = [tables["fit"], tables["saturation"]]
+    inputs = {"metrics": tables["metrics"], "points": points, "paper": PAPER}
     made = []
     for copy in ("one", "two"):
         outputs = {"pdf": f"{copy}.pdf", "png": f"{copy}.png"}

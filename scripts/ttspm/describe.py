@@ -15,8 +15,8 @@ Made from `schemas/config.schema.yaml`: `python scripts/describe_config.py > doc
 
 `config.yaml` is the default run. Another one is put over it with `snakemake --configfile FILE`,
 whose keys win over those of `config.yaml`. Unknown keys are refused, and everything is checked
-before anything runs. *needed* stands where a key has no default. In `models.NAME`, NAME is a name
-of letters, digits, `.`, `_` and `-`, by which `grid` and the results call the model.
+before anything runs. *needed* stands where a key has no default. In `models.NAME` and its like,
+NAME is a name of letters, digits, `.`, `_` and `-`, by which `grid` and the results call the thing.
 """
 
 # What JSON Schema's words are called in the tables.
@@ -26,7 +26,6 @@ TYPES = {
     "number": "number",
     "boolean": "true or false",
     "object": "mapping",
-    "array": "list",
     "null": "null",
 }
 BOUNDS = {
@@ -114,9 +113,9 @@ def _value(part: JSON) -> str:
     if "enum" in part:
         return ", ".join(_code(value) for value in part["enum"])
     kinds = part["type"] if isinstance(part["type"], list) else [part["type"]]
-    words = " or ".join(TYPES[kind] for kind in kinds)
-    if "items" in part:
-        words = f"list of: {_value(part['items'])}"
+    words = " or ".join(
+        f"list of: {_value(part['items'])}" if kind == "array" else TYPES[kind] for kind in kinds
+    )
     bounds = [word.format(part[bound]) for bound, word in BOUNDS.items() if bound in part]
     return ", ".join([words, *bounds])
 
