@@ -36,12 +36,12 @@ rule figure:
         points=lambda wildcards: (rules.fit.output if wildcards.figure in OF_THE_FIT else []),
         paper=resource("paper_table1.csv"),
     output:
-        pdf=report(
-            "results/figures/{figure}.pdf",
+        pdf="results/figures/{figure}.pdf",
+        png=report(
+            "results/figures/{figure}.png",
             category="Figures",
             caption="../docs/report/figure.rst",
         ),
-        png="results/figures/{figure}.png",
     log:
         "results/logs/figures/{figure}.log",
     wildcard_constraints:
