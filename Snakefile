@@ -5,6 +5,10 @@
 `snakemake --cores 8 all` makes everything that the configuration's grid asks for.
 """
 
+import time
+
+STARTED = time.time()
+
 
 configfile: f"{workflow.basedir}/config.yaml"
 
@@ -18,6 +22,11 @@ include: "rules/analyse.smk"
 include: "rules/claims.smk"
 include: "rules/present.smk"
 include: "rules/simulation.smk"
+
+
+onerror:
+    # Last of all, so that it is not lost in what Snakemake says of a failed job.
+    print(*errors_in_logs(Path("results/logs"), STARTED), sep="\n", file=sys.stderr)
 
 
 rule all:

@@ -9,6 +9,7 @@ from ttspm.cell import Cell
 from ttspm.code import code_digest
 from ttspm.config import cells, check_config, load_schema
 from ttspm.errors import UserError
+from ttspm.logs import errors_in_logs
 from ttspm.models import files_of_source
 from ttspm.preflight import check_before_running
 from ttspm.recovery import forget_unremembered_names, release_stale_lock

@@ -29,10 +29,24 @@ def check_before_running(config: dict[str, Any], store: Store) -> None:
     for name in config["grid"]["models"]:
         _check_model(name, config["models"][name])
     for name in config["grid"]["benchmarks"]:
-        source = config["benchmarks"][name]["source"]
-        if source["type"] == "file" and not Path(source["path"]).is_file():
-            raise UserError(f"benchmarks.{name}.source.path: there is no file {source['path']}")
+        _check_benchmark(name, config["benchmarks"][name], config["seed"], store)
     store.require_free_space(config["store"]["free_gib"])
+
+
+def _check_benchmark(name: str, description: dict[str, Any], seed: int, store: Store) -> None:
+    """Read a local file through to its last row, unless that has been done before."""
+    source = description["source"]
+    if source["type"] != "file":
+        return
+    path = Path(source["path"])
+    if not path.is_file():
+        raise UserError(f"benchmarks.{name}.source.path: there is no file {path}")
+    if not (store.root / "benchmarks" / f"{name}.parquet").exists():
+        # Loaded here, as they bring pandas, which most starts have no need of.
+        from ttspm.benchmarks.prepare import prepare_benchmark
+        from ttspm.benchmarks.sources import file_rows
+
+        prepare_benchmark(file_rows(path, source["sha256"]), name, description, seed)
 
 
 def _check_model(name: str, model: dict[str, Any]) -> None:
