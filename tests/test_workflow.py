@@ -33,6 +33,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 @pytest.fixture
 def kept(finished: Checkout) -> Iterator[Checkout]:
     """The finished checkout, with whatever a test edits in it put back."""
+    names = finished.names()
     before = {path: path.read_bytes() for path in (finished.folder / "scripts").rglob("*.py")}
     yield finished
     for path, content in before.items():
@@ -40,6 +41,8 @@ def kept(finished: Checkout) -> Iterator[Checkout]:
             path.write_bytes(content)
     finished.configure(SMALL)
     finished.run(*ALL)
+    for name in finished.names().keys() - names.keys():
+        (finished.results / name).unlink()
 
 
 def made_units(checkout: Checkout) -> int:
