@@ -1,5 +1,7 @@
 """Configuration and what the rules share: checks before anything runs, names, digests of code."""
 
+import itertools
+import re
 import sys
 from pathlib import Path
 
@@ -41,12 +43,31 @@ if workflow.is_main_process:
 
 GRID = config["grid"]
 CELLS = cells(config)
+MODEL = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
 
 wildcard_constraints:
-    model=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    model=MODEL,
     benchmark=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     strategy="parallel|sequential",
+
+
+# Where a cluster does the work, these are done where snakemake runs: seconds each, and models and
+# benchmarks come from the network, which the nodes of a cluster often do not reach.
+localrules:
+    model,
+    benchmark,
+    inputs,
+    units,
+    import_records,
+    p_x,
+    metrics,
+    fit,
+    claims,
+    table1,
+    figure,
+    simulation_table,
+    simulation_figure,
 
 
 def code(script):

@@ -17,6 +17,9 @@ rule grade:
     conda:
         "../envs/analysis.yaml"
     threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         grading=config["grading"],
         thinking=lambda wildcards: config["models"][wildcards.model]["thinking"],

@@ -7,26 +7,22 @@ import pyarrow.parquet as pq
 
 from ttspm.action import Job, run_action
 from ttspm.engines import Completion, Request, Settings, load_engine
-from ttspm.generation import CellDescription, Plan, journal_folder, known_units, log
+from ttspm.engines.devices import claim_gpus
+from ttspm.errors import UserError
+from ttspm.generation import Plan, describe_cell, journal_folder, known_units, log, of_shard
 from ttspm.journal import Journal, read_journal
 from ttspm.progress import Progress
 from ttspm.tables import UNITS, write_parquet
+
+# The rule that runs this script where no unit is missing: it never starts an engine.
+RECALL = "recall"
 
 
 def main(job: Job) -> dict[str, Any]:
     """Write the shard's units; what is generated on the way is journalled unit by unit."""
     model, generation, names = job.params.model, job.params.generation, job.wildcards
-    sampling = {key: generation[key] for key in ("temperature", "top_p", "max_tokens")}
-    cell = CellDescription(
-        names={"model": names.model, "benchmark": names.benchmark, "strategy": names.strategy},
-        seed=job.params.seed,
-        model_digest=job.store.digest_of(job.input.model),
-        engine=model["engine"],
-        dtype=model["dtype"],
-        sampling=sampling | {"context": model["context"]},
-    )
-    problems = pq.read_table(job.input.problems).to_pylist()
-    shard = problems[int(names.shard) - 1 :: int(names.shards)]
+    cell = describe_cell(vars(names), job.store.digest_of(job.input.model), vars(job.params))
+    shard = of_shard(pq.read_table(job.input.problems).to_pylist(), names.shard, names.shards)
     path = journal_folder(job.store, cell.digest()) / f"{names.shard}-of-{names.shards}.jsonl"
     facts: dict[str, Any] = {}
 
@@ -54,9 +50,17 @@ def main(job: Job) -> dict[str, Any]:
             progress.add(completion.completion_tokens)
             return following
 
+        if plan.requests() and job.rule == RECALL:
+            raise UserError(
+                f"{label}: {plan.size - plan.reused} units are missing after all, as the model or"
+                " the benchmark has changed: run the same command again"
+            )
         if plan.requests():
+            gpus = claim_gpus(names.model, model["gpus"]) if job.gpus else []
             settings = Settings(
-                **sampling,
+                temperature=generation["temperature"],
+                top_p=generation["top_p"],
+                max_tokens=generation["max_tokens"],
                 dtype=model["dtype"],
                 context=model["context"],
                 batch=generation["batch"],
@@ -72,6 +76,8 @@ def main(job: Job) -> dict[str, Any]:
                 job.store.tree_directory(job.input.model), settings, requests(), finished
             )
             facts |= progress.facts()
+            for gpu in gpus:
+                gpu.close()
 
     write_parquet(plan.rows(), job.output.units, UNITS)
     if set(read_journal(path)) <= set(plan.units.values()):
@@ -80,4 +86,4 @@ def main(job: Job) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_action(globals()["snakemake"], main)
+    run_action(globals()["snakemake"], main, rule="generate")

@@ -53,6 +53,7 @@ def snakemake_of(
         params=params,
         wildcards=wildcards or {},
         threads=threads,
+        resources={},
         log=[str(log)] if log else [],
     )
 

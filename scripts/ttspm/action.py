@@ -45,6 +45,10 @@ class Job:
         Values of the rule.
     threads : int
         Cores the job may use.
+    rule : str
+        The rule that runs the script.
+    gpus : int
+        GPUs the job was given.
     store : Store
         The store its outputs go to; most scripts have no need of it.
     when_stored : list of callable
@@ -56,11 +60,15 @@ class Job:
     params: SimpleNamespace
     wildcards: SimpleNamespace = field(default_factory=SimpleNamespace)
     threads: int = 1
+    rule: str = ""
+    gpus: int = 0
     store: Store = field(default_factory=lambda: Store("results"))
     when_stored: list[Callable[[], None]] = field(default_factory=list)
 
 
-def run_action(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> None:
+def run_action(
+    snakemake: Any, main: Callable[[Job], dict[str, Any] | None], rule: str | None = None
+) -> None:
     """Run a script's `main`, or link what an equal run has made before.
 
     Parameters
@@ -69,6 +77,8 @@ def run_action(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> 
         What Snakemake hands to a script.
     main : callable
         Takes a `Job`, writes every file of ``job.output``, returns facts or None.
+    rule : str or None
+        Name under which actions are recorded, where several rules run the script.
 
     Notes
     -----
@@ -77,7 +87,7 @@ def run_action(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> 
     """
     start_logging(str(snakemake.log[0]) if snakemake.log else None)
     try:
-        _run(snakemake, main)
+        _run(snakemake, main, rule or snakemake.rule)
     except UserError as error:
         log.error("error: %s", error)
         sys.exit(1)
@@ -100,14 +110,14 @@ def start_logging(path: str | None) -> None:
     logging.raiseExceptions = False
 
 
-def _run(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> None:
+def _run(snakemake: Any, main: Callable[[Job], dict[str, Any] | None], rule: str) -> None:
     inputs = {name: _paths(value) for name, value in snakemake.input.items()}
     outputs = {name: Path(value) for name, value in snakemake.output.items()}
     params = dict(snakemake.params.items())
     store = Store(results_folder(next(iter(outputs.values()))))
 
     described = {
-        "rule": snakemake.rule,
+        "rule": rule,
         "wildcards": dict(snakemake.wildcards.items()),
         "params": params,
         "inputs": {
@@ -118,11 +128,11 @@ def _run(snakemake: Any, main: Callable[[Job], dict[str, Any] | None]) -> None:
     }
     key = json_digest(described)
     with disk_errors_in_one_line(store.root):
-        record = store.find_action(snakemake.rule, key)
+        record = store.find_action(rule, key)
         if record is None:
             record = _compute(snakemake, main, store, inputs, outputs, described, key)
         else:
-            log.info("%s: made before, linked", snakemake.rule)
+            log.info("%s: made before, linked", rule)
         for name, path in outputs.items():
             store.link(path, record["outputs"][name])
 
@@ -147,6 +157,8 @@ def _compute(
             params=SimpleNamespace(**described["params"]),
             wildcards=SimpleNamespace(**described["wildcards"]),
             threads=snakemake.threads,
+            rule=snakemake.rule,
+            gpus=snakemake.resources.get("gpu", 0),
             store=store,
         )
         facts = main(job) or {}

@@ -64,6 +64,37 @@ class CellDescription:
         return json_digest(self.__dict__)
 
 
+def describe_cell(
+    names: dict[str, str], model_digest: str, params: dict[str, Any]
+) -> CellDescription:
+    """The cell of a job of the rule ``generate``, from what the rule gives it.
+
+    Parameters
+    ----------
+    names : dict
+        Model, benchmark, strategy; more is left aside.
+    model_digest : str
+        Of the model's files.
+    params : dict
+        The rule's.
+    """
+    model, generation = params["model"], params["generation"]
+    sampling = {key: generation[key] for key in ("temperature", "top_p", "max_tokens")}
+    return CellDescription(
+        names={key: names[key] for key in ("model", "benchmark", "strategy")},
+        seed=params["seed"],
+        model_digest=model_digest,
+        engine=model["engine"],
+        dtype=model["dtype"],
+        sampling=sampling | {"context": model["context"]},
+    )
+
+
+def of_shard(problems: list[Any], shard: str | int, shards: str | int) -> list[Any]:
+    """The problems of one shard, numbered from 1: every so-many-th, so that shards are alike."""
+    return problems[int(shard) - 1 :: int(shards)]
+
+
 def prompt_digest(prompt: str) -> str:
     """Short digest of a user's turn."""
     return hashlib.sha256(prompt.encode()).hexdigest()[:16]
@@ -79,14 +110,23 @@ def known_units(store: Store, cell: str) -> KnownUnits:
     cell : str
         `CellDescription.digest`.
     """
-    finished: list[Unit] = []
+    journalled = read_journals(journal_folder(store, cell))
+    return sealed_units(store, cell) | _by_question(journalled)
+
+
+def sealed_units(store: Store, cell: str) -> KnownUnits:
+    """Every unit of a cell in the artifacts of finished jobs."""
+    known: KnownUnits = {}
     for record in store.records_of("generate"):
         if record["facts"].get("cell") == cell:
             artifact = store.object_path(record["outputs"]["units"])
             if artifact.is_file():
-                finished.extend(_sealed(artifact, record["facts"]["prompts"]))
-    finished.extend(read_journals(journal_folder(store, cell)))
-    return {(unit.problem_id, unit.unit, unit.prompt_digest): unit for unit in finished}
+                known |= _by_question(_sealed(artifact, record["facts"]["prompts"]))
+    return known
+
+
+def _by_question(units: Iterable[Unit]) -> KnownUnits:
+    return {(unit.problem_id, unit.unit, unit.prompt_digest): unit for unit in units}
 
 
 def _sealed(artifact: Path, prompts: dict[str, list[str]]) -> Iterator[Unit]:
