@@ -20,6 +20,7 @@ include: "rules/grade.smk"
 include: "rules/records.smk"
 include: "rules/analyse.smk"
 include: "rules/claims.smk"
+include: "rules/diagnosis.smk"
 include: "rules/present.smk"
 include: "rules/simulation.smk"
 

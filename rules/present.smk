@@ -67,6 +67,7 @@ rule tables:
         of_cells("results/p_x/{model}/{benchmark}/{strategy}.csv", ALL_CELLS),
         rules.metrics.output,
         [rules.fit.output, rules.table1.output, rules.claims.output] if ORDERED else [],
+        rules.diagnosis.output if CELLS else [],
 
 
 rule figures:

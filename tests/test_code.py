@@ -52,8 +52,9 @@ def test_equal_files_elsewhere_give_the_same_digest(copy, monkeypatch):
 
 
 def test_an_edit_of_grading_concerns_grading_alone(copy):
-    # Imported samples can be graded anew by their recorded gold, so they are concerned too.
-    grading = {"grade.py", "import_records.py"}
+    # Imported samples can be graded anew by their recorded gold, so they are concerned too; the
+    # diagnosis grades in every other way.
+    grading = {"grade.py", "import_records.py", "diagnose.py"}
     assert changed_by(copy, "ttspm/grading.py") == grading
     assert changed_by(copy, "ttspm/equality_worker.py") == grading
 

@@ -10,7 +10,7 @@ import pytest
 from synthetic_frames import LARGE, PAPER, SMALL, make_metrics
 
 from ttspm.errors import UserError
-from ttspm.table1 import table1, to_latex, to_markdown
+from ttspm.table1 import shares_note, table1, to_latex, to_markdown
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +129,34 @@ def test_names_are_escaped():
     assert r"sums\_\&\_more" in to_latex(table)
     assert r"my_model\|50%" in to_markdown(table)
     assert "sums_&_more_acc" in table.columns
+
+
+def shares(model, benchmark, strategy, n, metric, value, estimator="prefix"):
+    row = {"model": model, "benchmark": benchmark, "strategy": strategy, "n": n}
+    return row | {"metric": metric, "estimator": estimator, "value": value}
+
+
+def test_the_shares_stand_below():
+    """Those of the largest budget that the table has, by model and benchmark."""
+    metrics = pd.DataFrame(
+        [
+            shares("m_1", "aime24", "parallel", 4, "truncated", 0.5),
+            shares("m_1", "aime24", "parallel", 8, "truncated", 0.125),
+            shares("m_1", "aime24", "parallel", 8, "truncated", 0.9, "exact"),
+            shares("m_1", "aime24", "parallel", 8, "no_answer", 0.0625),
+            shares("m_1", "aime24", "parallel", 16, "truncated", 0.7),
+            shares("m_1", "aime24", "sequential", 8, "truncated", 0.25),
+            shares("m_1", "sums", "sequential", 8, "acc", 0.25),
+        ]
+    )
+    note = shares_note(metrics, [1, 4, 8])
+    assert note == (
+        "Of the first N units, in percent: m_1, AIME 2024: parallel (N=8) 12.5 truncated, 6.2"
+        " without an answer; sequential (N=8) 25.0 truncated."
+    )
+    table = table1(make_metrics(SMALL), PAPER)
+    assert to_markdown(table, note) == to_markdown(table) + "\n" + note + "\n"
+    latex = to_latex(table, note)
+    assert note.replace("m_1", r"m\_1") in latex
+    assert latex.index(r"\end{tabular}") < latex.index("Of the first") < latex.index(r"\end{table")
+    assert shares_note(metrics[metrics["metric"] == "acc"]) == ""

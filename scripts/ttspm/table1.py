@@ -10,6 +10,7 @@ from ttspm.errors import UserError
 from ttspm.paper_table import benchmark_title, model_title, paper_cells
 
 METRICS = {"acc": "Acc.", "hit": "Hit@N"}
+SHARES = {"truncated": "truncated", "no_answer": "without an answer"}
 METHODS = {"sequential": "Seq.", "parallel": "Par."}  # in the paper's order
 
 
@@ -94,13 +95,51 @@ def _cell(column: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, ob
     }
 
 
-def to_markdown(table: pd.DataFrame) -> str:
+def shares_note(metrics: pd.DataFrame, budgets: Sequence[int] | None = None) -> str:
+    """Say which shares of the units behind Table 1 were truncated, and which have no answer.
+
+    A unit without an answer counts as wrong, and most truncated ones have none or a wrong one: an
+    accuracy alone does not say whether a model could not or was not let.
+
+    Parameters
+    ----------
+    metrics : pandas.DataFrame
+        ``metrics.csv``.
+    budgets : sequence of int, optional
+        As for `table1`; the shares are those among the first units of the largest.
+
+    Returns
+    -------
+    str
+        One sentence for each model and benchmark; empty where the records do not tell.
+    """
+    rows = metrics[(metrics["estimator"] == "prefix") & metrics["metric"].isin(SHARES)]
+    if budgets is not None:
+        rows = rows[rows["n"].isin([1, *budgets])]
+    if rows.empty:
+        return ""
+    sentences = []
+    for (model, benchmark), cell in rows.groupby(["model", "benchmark"], sort=False):
+        parts = []
+        for strategy, of_strategy in cell.groupby("strategy", sort=False):
+            last = of_strategy[of_strategy["n"] == of_strategy["n"].max()]
+            found = last.set_index("metric")["value"]
+            shares = [f"{100 * found[m]:.1f} {name}" for m, name in SHARES.items() if m in found]
+            parts.append(f"{strategy} (N={last['n'].iloc[0]}) {', '.join(shares)}")
+        where = f"{model_title(str(model))}, {benchmark_title(str(benchmark))}"
+        sentences.append(f"{where}: {'; '.join(parts)}.")
+    return "Of the first N units, in percent: " + " ".join(sentences)
+
+
+def to_markdown(table: pd.DataFrame, shares: str = "") -> str:
     """Table 1 as Markdown.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `table1`.
+    shares : str
+        From `shares_note`, to stand below.
 
     Returns
     -------
@@ -119,16 +158,18 @@ def to_markdown(table: pd.DataFrame) -> str:
         ]
         lines.append(_markdown_row([model_title(row["model"]), row["method"], *cells]))
     note = f"{_meaning(table)}. Interval: 95 %, bootstrap over problems."
-    return "\n".join([*lines, "", note]) + "\n"
+    return "\n".join([*lines, "", note, *(["", shares] if shares else [])]) + "\n"
 
 
-def to_latex(table: pd.DataFrame) -> str:
+def to_latex(table: pd.DataFrame, shares: str = "") -> str:
     r"""Table 1 as a LaTeX float over two columns.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `table1`.
+    shares : str
+        From `shares_note`, to stand below.
 
     Returns
     -------
@@ -173,7 +214,8 @@ def to_latex(table: pd.DataFrame) -> str:
             lines.append(" & ".join([title, method, *values]) + r" \\*")
             lines.append(" & ".join(["", "", *intervals]) + r" \\[2pt]")
             title = ""
-    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table*}"]
+    below = [r"\par\smallskip", rf"\parbox{{\linewidth}}{{{_escape(shares)}}}"] if shares else []
+    lines += [r"\bottomrule", r"\end{tabular}", *below, r"\end{table*}"]
     return "\n".join(lines) + "\n"
 
 
