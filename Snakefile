@@ -15,6 +15,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 include: "rules/common.smk"
 include: "rules/inputs.smk"
+include: "rules/demand.smk"
 include: "rules/generate.smk"
 include: "rules/grade.smk"
 include: "rules/records.smk"

@@ -1,7 +1,5 @@
 """Configuration and what the rules share: checks before anything runs, names, digests of code."""
 
-import itertools
-import re
 import sys
 from pathlib import Path
 

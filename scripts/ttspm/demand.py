@@ -1,4 +1,4 @@
-"""What a generation job asks of the machine it runs on, before it is known how long texts will be."""
+"""What a generation job asks of its machine, before it is known how long texts will be."""
 
 from __future__ import annotations
 

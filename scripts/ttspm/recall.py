@@ -73,8 +73,7 @@ class Foresight:
         names = _Wildcards(wildcards)
         params = _params(rule, names)
         inputs = {
-            name: self.expected.get(_inputs(rule, names)[name][0])
-            for name in ("model", "problems")
+            name: self.expected.get(_inputs(rule, names)[name][0]) for name in ("model", "problems")
         }
         if inputs["model"] is None or inputs["problems"] is None:
             return False
@@ -99,7 +98,7 @@ class Foresight:
             params["budget"],
             params["model"]["thinking"],
             self._units(cell.digest()),
-            keep=lambda unit: None,
+            keep=lambda _: None,
         )
         return not plan.requests()
 
@@ -147,5 +146,6 @@ def _inputs(rule: Any, wildcards: _Wildcards) -> dict[str, list[str]]:
     inputs = {}
     for name, value in rule.input.items():
         found = value(wildcards) if callable(value) else apply_wildcards(str(value), wildcards)
-        inputs[name] = [found] if isinstance(found, str | Path) else list(found)
+        paths = [found] if isinstance(found, str | Path) else found
+        inputs[name] = [str(path) for path in paths]
     return inputs
