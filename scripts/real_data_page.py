@@ -32,7 +32,7 @@ CURVES = "optscale_r1_distill_qwen7b_curves.csv"
 SOURCES = {
     RUNS: (
         "runs, metrics, fit",
-        "12 runs of 11 models on GPQA-Diamond (198 problems, 8 samples) and OTIS Mock AIME"
+        "12 runs on GPQA-Diamond (198 problems, 8 samples) and OTIS Mock AIME"
         " (45, 8 or 16): extracted answer, grade, tokens where logged",
         "Epoch AI, evaluation logs of its Benchmarking Hub",
     ),

@@ -96,7 +96,7 @@ def _runs(tables: Tables) -> str:
     contradictory = runs[runs["contradicted"] > 0]
     untouched = runs[runs["contradicted"] == 0]
     return f"""\
-## Twelve runs of eleven models: acc@N and hit@N
+## {len(runs)} runs: acc@N and hit@N
 
 Percent, exact expectations over all subsets of N of a problem's samples, with 95 % intervals by
 bootstrap over problems. acc is the majority vote, ties sharing the credit; `tokens` are per
@@ -191,8 +191,9 @@ share of draws that reach the `paper` r. [saturation.md](saturation.md) says wha
   What the first half of the samples says of the second half's first hit is little here: most first
   hits are 1, and 8 or 16 samples cut in halves leave few values.
 * Random order gives a median of {medians["null-order"]:.2f}: the counts alone make the published
-  r. With nothing to predict at all it is still {medians["null-pooled"]:.2f}. * With 9 test
-  problems (OTIS Mock AIME) no r should be computed; the intervals say so."""
+  r. With nothing to predict at all it is still {medians["null-pooled"]:.2f}.
+* With {int(fit["n_test"].min())} test problems (OTIS Mock AIME) no r should be computed; the
+  intervals say so."""
 
 
 def _rethinking(tables: Tables) -> str:
