@@ -8,12 +8,14 @@ only processes started here are ended.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from checkout import wait_for
@@ -98,8 +100,9 @@ class Cluster:
         return done.stdout if done.returncode == 0 else ""
 
     def jobs(self) -> list[dict[str, str]]:
-        """Every job there ever was, oldest first: number, state, node, what it is, what it asked."""
-        keys = {"JobID": 12, "State": 12, "NodeList": 12, "tres-alloc": 80, "Comment": 200}
+        """Every job there ever was, oldest first: number, state, node, what it is and asked for."""
+        keys = {"JobID": 12, "State": 12, "NodeList": 12, "tres-per-job": 20, "MinMemory": 12,
+                "Comment": 200}  # fmt: skip
         width = ",".join(f"{key}:{size}" for key, size in keys.items())
         jobs = []
         for line in self.ask("squeue", "-h", "--states=all", "--sort=i", "-O", width).splitlines():
@@ -111,20 +114,18 @@ class Cluster:
         return jobs
 
     def lose(self, node: str) -> None:
-        """A node dies: its daemon and every step on it, at once and without a word."""
-        pids = [
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and self._runs_on(entry, node)
-        ]
+        """A node dies: its daemon, its jobs and their steps, at once and without a word."""
+        running = {
+            job["JobID"]
+            for job in self.jobs()
+            if job["NodeList"] == node and job["State"] == "RUNNING"
+        }
         self._kill(f"slurmd.{node}", signal.SIGKILL)
-        for pid in pids:
-            with_children = [pid, *_children(pid)]
-            for victim in with_children:
-                try:
-                    os.kill(victim, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+        for belongs in (self._serves, self._works_for):  # who would report the end dies first
+            for process in Path("/proc").iterdir():
+                if process.name.isdigit() and belongs(process, running):
+                    with suppress(ProcessLookupError):
+                        os.kill(int(process.name), signal.SIGKILL)
 
     def bring_back(self, node: str) -> None:
         """The node starts again."""
@@ -197,24 +198,30 @@ class Cluster:
         wait_for(lambda: not _alive(pid), 20, f"the end of {name}")
         file.unlink(missing_ok=True)
 
-    def _runs_on(self, process: Path, node: str) -> bool:
-        """Whether a process is a job's, or a step's, of this cluster and on this node."""
+    def _serves(self, process: Path, jobs: set[str]) -> bool:
+        """Whether a process is SLURM's own beside a step of one of these jobs."""
         try:
-            environment = (process / "environ").read_bytes().split(b"\0")
+            title = (process / "cmdline").read_bytes().decode(errors="replace")
         except OSError:
             return False
-        return (
-            f"SLURM_CONF={self.folder}/slurm.conf".encode() in environment
-            and f"SLURMD_NODENAME={node}".encode() in environment
+        found = re.match(r"slurmstepd: \[(\d+)\.", title)
+        return bool(found and found[1] in jobs and self._mine(process))
+
+    def _works_for(self, process: Path, jobs: set[str]) -> bool:
+        """Whether a process is part of one of these jobs."""
+        return self._mine(process) and any(
+            f"SLURM_JOB_ID={job}".encode() in _environment(process) for job in jobs
         )
 
+    def _mine(self, process: Path) -> bool:
+        return f"SLURM_CONF={self.folder}/slurm.conf".encode() in _environment(process)
 
-def _children(pid: int) -> list[int]:
+
+def _environment(process: Path) -> list[bytes]:
     try:
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return (process / "environ").read_bytes().split(b"\0")
     except OSError:
         return []
-    return [child for own in found for child in (int(own), *_children(int(own)))]
 
 
 def _alive(pid: int) -> bool:
