@@ -76,8 +76,7 @@ def make_tables(data: Path, folder: Path) -> dict[str, pd.DataFrame]:
     }
     metrics = shown_metrics(pd.read_csv(results / "tables/metrics.csv"))
     from_runs = metrics["model"].isin(samples["model"])
-    # "null" is a protocol, not a missing value
-    fit = pd.read_csv(results / "tables/fit.csv", keep_default_na=False, na_values=[""])
+    fit = pd.read_csv(results / "tables/fit.csv")
     return {
         "sources": _sources(data),
         "runs": describe_runs(samples, records).assign(source=RUNS),

@@ -74,7 +74,7 @@ def test_parallel_rows():
 def test_sequential_rows_with_one_chain_leave_held_out_out_and_say_so():
     table = run(as_records(draw_units(0)), "sequential")
     pairs = table.rows[["protocol", "estimator"]].to_numpy().tolist()
-    draws = ["repeated", "null", "null-pooled"]
+    draws = ["repeated", "null-within", "null-pooled"]
     expected = [["paper", "k/n"], *([d, "k/n"] for d in draws)]
     expected += [["paper-mle", "1/k"], *([d, "1/k"] for d in draws)]
     assert pairs == expected
@@ -178,7 +178,7 @@ def test_within_equal_p_a_sequential_chain_has_nothing_to_permute():
     """First hit is a function of p_hat there, so the null yields the very r of the paper."""
     table = run(as_records(draw_units(0)), "sequential")
     for protocol, estimator in (("paper", "k/n"), ("paper-mle", "1/k")):
-        null = row(table, "null", estimator)
+        null = row(table, "null-within", estimator)
         published = row(table, protocol, estimator)["pearson_r"]
         assert null["r_low"] == null["r_high"] == null["pearson_r"] == published
         assert null["p_value"] == 1
@@ -218,7 +218,7 @@ def test_pooled_units_are_dealt_uniformly():
         assert abs(hits[hit] / draws - exact) < 5 * np.sqrt(exact * (1 - exact) / draws)
 
 
-@pytest.mark.parametrize("protocol", ["null", "null-order", "null-pooled"])
+@pytest.mark.parametrize("protocol", ["null-within", "null-order", "null-pooled"])
 def test_where_a_null_holds_the_observed_r_is_one_of_its_draws(protocol):
     """Ranks of the observed r among the draws are uniform; the ranks' mean is checked."""
     ranks = []

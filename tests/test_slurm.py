@@ -1,4 +1,4 @@
-"""`snakemake --profile slurm` as typed, on a real cluster of two nodes that loses a job and a node."""
+"""`snakemake --profile slurm` as typed, on a real cluster that loses a job and a node."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def resplit(cell: Cell, estimator: str, rng: np.random.Generator) -> Trial:
 
 
 def permute_first_hits(cell: Cell, estimator: str, rng: np.random.Generator) -> Trial:
-    """Draw of `null`: first hits permuted among the problems of equal estimated p_x."""
+    """Draw of `null-within`: first hits permuted among the problems of equal estimated p_x."""
     p_hat = estimate_p(cell.correct, estimator)
     hits = permute_within(first_hits(cell.correct), p_hat, rng)
     return evaluate(p_hat, hits, cell.validation)
@@ -167,7 +167,7 @@ def pool_units(cell: Cell, estimator: str, rng: np.random.Generator) -> Trial:
 # has the stream of random numbers that belongs to its place.
 DRAWS: dict[str, Callable[[Cell, str, np.random.Generator], Trial]] = {
     "repeated": resplit,
-    "null": permute_first_hits,
+    "null-within": permute_first_hits,
     "null-order": reorder_units,
     "null-pooled": pool_units,
 }

@@ -16,7 +16,7 @@ MODEL_FREE = ("prefix", "exact")
 SHOWN_BUDGET = 8
 PROTOCOLS = (
     *("true p", "paper", "paper-mle", "held-out", "repeated"),
-    *("null", "null-order", "null-pooled"),
+    *("null-within", "null-order", "null-pooled"),
 )
 
 
