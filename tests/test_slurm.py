@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(why_not() is not None, reason=why_not() or ""),
 ]
 
-PROBLEMS, BUDGET = 9, 6
+BUDGET = 12
 
 # Chains of some rounds, so that there is something to interrupt.
 GRID = {
@@ -127,13 +127,17 @@ def test_a_cluster_that_loses_a_job_and_a_node_ends_as_a_local_run(
     jobs = generation_jobs(cluster)
     assert sorted(job["State"] for job in jobs) == ["CANCELLED", *["COMPLETED"] * 4, "NODE_FAIL"]
     assert {job["tres-per-job"] for job in jobs} == {"gres:gpu:1"}
-    memory = {job["JobID"]: job["MinMemory"] for job in jobs}
-    assert memory[cancelled] == memory[lost] == "8000M"
-    assert list(memory.values()).count("16000M") == 2, "twice as much when tried again"
+    attempts: dict[str, list[str]] = {}
+    for job in jobs:
+        attempts.setdefault(job["Comment"], []).append(job["MinMemory"])
+    for memory in attempts.values():
+        asked = [f"{8000 * attempt}M" for attempt in range(1, len(memory) + 1)]
+        assert memory == asked, "more with each attempt"
     others = {job["Comment"].split("_wild")[0] for job in cluster.jobs()} - {"rule_generate"}
     assert others == {"rule_grade"}, "all else runs where snakemake does"
     logs = [path.read_text() for path in (checkout.results / "logs/generate").rglob("*.log")]
-    assert sum(": 0 of " not in log for log in logs) == 2, "both went on from their journals"
+    tried_again = sum(len(memory) > 1 for memory in attempts.values())
+    assert sum(": 0 of " not in log for log in logs) == tried_again, "they went on from the journal"
     assert artifacts(checkout) == artifacts(local)
     assert "Nothing to be done" in checkout.run(*TYPED)
 
