@@ -62,6 +62,8 @@ localrules:
     metrics,
     fit,
     claims,
+    diagnose,
+    diagnosis,
     table1,
     figure,
     simulation_table,
