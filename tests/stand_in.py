@@ -60,4 +60,5 @@ def snakemake_of(
 
 def run_script(script: str, snakemake: SimpleNamespace) -> None:
     """Run a script of ``scripts/`` as its closing lines do."""
-    run_action(snakemake, importlib.import_module(script).main)
+    rule = "generate" if script == "generate" else None
+    run_action(snakemake, importlib.import_module(script).main, rule)
