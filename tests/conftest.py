@@ -15,6 +15,12 @@ from ttspm.store import json_digest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The fast first, what runs the model after it, the cluster last."""
+    slow = ("model", "slurm")
+    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in slow[::-1]])
+
+
 @pytest.fixture(scope="session")
 def small_model(request, tmp_path_factory) -> Path:
     """The default run's model, fetched as the package does it; kept between runs of the tests."""

@@ -58,12 +58,12 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=1-00:00:00 State=UP
 
 def why_not() -> str | None:
     """Why no cluster can be started here, or None."""
-    if os.environ.get("TTSPM_SLURM") != "1":
-        return "minutes on a real cluster of two nodes: set TTSPM_SLURM=1 to start it"
     missing = [program for program in PROGRAMS if shutil.which(program, path=_path()) is None]
     if missing:
-        return f"SLURM is not installed ({', '.join(missing)} missing); on Debian: apt-get install"\
-            " slurmctld slurmd slurm-client munge"  # fmt: skip
+        return (
+            f"SLURM is not installed ({', '.join(missing)} missing); on Debian: apt-get install"
+            " slurmctld slurmd slurm-client munge"
+        )
     return None if os.getuid() == 0 else "only root can start a SLURM cluster"
 
 

@@ -1,33 +1,20 @@
-"""The openai engine against a server on loopback that plays faults, and against a real vLLM."""
+"""The openai engine against a server on loopback that plays faults."""
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
 import socket
-import subprocess
-import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 
-import httpx
-import numpy as np
 import pytest
 from fault_server import FaultServer, completion
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from ttspm.endpoint import check_endpoint, on_this_machine, write_endpoint
+from ttspm.endpoint import write_endpoint
 from ttspm.engines import Completion, Request, Settings
 from ttspm.engines import openai as engine
-from ttspm.engines.patience import Patience, told_wait
+from ttspm.engines.patience import Patience
 from ttspm.errors import UserError
-from ttspm.seeds import unit_seed
 
 KEY = "sk-secret-0123456789abcdef"
 SETTINGS = Settings(
@@ -321,12 +308,6 @@ def test_a_fault_of_the_disk_stops_the_run(serve, generate):
 # ---- the key -----------------------------------------------------------------------------------
 
 
-def test_the_key_is_not_in_the_artifact(tmp_path):
-    write_endpoint({"base_url": "https://x.org/v1/", "model": "m", "key_variable": "K"}, tmp_path)
-    (written,) = tmp_path.iterdir()
-    assert written.read_text() == '{\n  "base_url": "https://x.org/v1",\n  "model": "m"\n}\n'
-
-
 def test_no_key_is_needed_on_this_machine(serve, generate, monkeypatch):
     monkeypatch.delenv("TEST_KEY")
     server = serve(lambda body, before: OK)
@@ -345,155 +326,3 @@ def test_a_key_with_a_line_break_inside_is_told_without_it(generate, monkeypatch
     monkeypatch.setenv("TEST_KEY", f"{KEY}\nsecond")
     _, message = generate("https://example.org/v1")
     assert "TEST_KEY holds blanks" in message
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"base_url": f"https://me:{KEY}@x.org/v1"}, "base_url: must be an address"),
-        ({"base_url": f"https://x.org/v1?key={KEY}"}, "base_url: must be an address"),
-        ({"base_url": "x.org/v1"}, "base_url: must be an address"),
-        ({"base_url": "https://[x/v1"}, "base_url: must be an address"),
-        ({"key_variable": KEY}, "key_variable: must be the name"),
-        ({"key_variable": "UNSET_KEY"}, "the environment variable UNSET_KEY is not set"),
-    ],
-)
-def test_a_description_with_a_secret_in_it_is_refused_without_repeating_it(change, said):
-    source = {"base_url": "https://x.org/v1", "model": "m", "key_variable": "TEST_KEY"}
-    check_endpoint("served", source)
-    with pytest.raises(UserError) as error:
-        check_endpoint("served", source | change)
-    assert said in str(error.value)
-    assert KEY not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("base_url", "local"),
-    [
-        ("http://localhost:8000/v1", True),
-        ("http://127.0.0.1/v1", True),
-        ("http://[::1]:8000/v1", True),
-        ("http://localhost.example.org/v1", False),
-        ("http://10.0.0.1/v1", False),
-    ],
-)
-def test_which_addresses_are_this_machines_own(base_url, local):
-    assert on_this_machine(base_url) is local
-
-
-# ---- patience ----------------------------------------------------------------------------------
-
-
-@given(
-    st.integers(1, 2000), st.none() | st.floats(0, 1e6, allow_nan=False), st.integers(0, 2**63 - 1)
-)
-@settings(derandomize=True)
-def test_waits_double_up_to_a_bound_and_are_never_shorter_than_told(failures, told, seed):
-    patience = Patience(first_wait=1, longest_wait=60, longest_told_wait=900)
-    wait = patience.wait(failures, told, np.random.default_rng(seed))
-    assert wait == patience.wait(failures, told, np.random.default_rng(seed))
-    own = min(60, 2 ** (failures - 1))
-    if told is None:
-        assert own / 2 <= wait <= own
-    else:
-        assert max(own / 2, min(told, 900)) <= wait <= max(own, min(told, 900))
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("2", 2.0),
-        ("0.5", 0.5),
-        ("-1", 0.0),
-        ("nan", None),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 37.0),
-        ("Sun, 06 Nov 1994 08:48:37 GMT", 0.0),
-        ("soon", None),
-    ],
-)
-def test_retry_after_as_seconds_or_date(header, seconds):
-    assert told_wait(header, datetime(1994, 11, 6, 8, 49, 0, tzinfo=UTC)) == seconds
-
-
-# ---- a real vLLM -------------------------------------------------------------------------------
-
-
-def small_requests() -> list[Request]:
-    return [
-        Request(f"p{i}", unit, unit_seed(1, "m", "b", "parallel", f"p{i}", unit), question)
-        for i, question in enumerate(["What is 3 + 4?", "Tom has 3 apples and buys 2. How many?"])
-        for unit in (1, 2, 3)
-    ]
-
-
-def vllm_units(model: Path, settings: Settings) -> dict[tuple[str, int], Completion]:
-    """Units of the vllm engine; runs in a process of its own, as it settles the environment."""
-    from ttspm.engines.vllm import run
-
-    made = {}
-    run(
-        model,
-        settings,
-        small_requests(),
-        lambda request, unit: made.__setitem__((request.problem_id, request.unit), unit),
-    )
-    return made
-
-
-@contextmanager
-def vllm_server(model: Path, log: Path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))
-    environment = os.environ | {
-        "VLLM_CPU_KVCACHE_SPACE": "2",
-        "VLLM_CPU_OMP_THREADS_BIND": cores,
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-    }
-    options = "--dtype float32 --enforce-eager --no-enable-chunked-prefill --max-model-len 1024"
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
-    command += ["--served-model-name", "m", "--host", "127.0.0.1", "--port", str(port)]
-    with open(log, "wb") as out:
-        server = subprocess.Popen(
-            [*command, *options.split()], env=environment, stdout=out, stderr=subprocess.STDOUT
-        )
-        try:
-            deadline = time.monotonic() + 300
-            while time.monotonic() < deadline:
-                if server.poll() is not None:
-                    pytest.fail(f"the vLLM server ended:\n{log.read_text()[-3000:]}")
-                try:
-                    if httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).is_success:
-                        break
-                except httpx.TransportError:
-                    time.sleep(0.5)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            server.terminate()
-            try:
-                server.wait(30)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-
-
-@pytest.mark.model
-def test_a_vllm_server_gives_the_units_of_the_vllm_engine(small_model, tmp_path, generate):
-    settings_ = replace(SETTINGS, max_tokens=24, context=1024, batch=6, threads=2)
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as apart:
-        expected = apart.submit(vllm_units, small_model, settings_).result()
-    settings_ = replace(settings_, timeout_seconds=120)
-    with vllm_server(small_model, tmp_path / "server.log") as base_url:
-        made, facts = generate(base_url, small_requests(), settings_)
-        _, unknown = generate(base_url, small_requests(), replace(settings_, max_tokens=2000))
-    assert made.keys() == expected.keys()
-    for key, unit in made.items():
-        assert replace(unit, mean_logprob=None) == replace(expected[key], mean_logprob=None)
-        assert unit.mean_logprob == pytest.approx(expected[key].mean_logprob, abs=1e-4)
-    assert facts["logprobs"] is True
-    assert facts["retries"] == 0
-    assert "lower generation.max_tokens" in unknown

@@ -23,7 +23,7 @@ def run(
     model: Path, settings: Settings, requests: Iterable[Request], finished: Finished
 ) -> dict[str, Any]:
     """Generate; see `ttspm.engines` for the contract."""
-    _environment(settings)
+    set_environment(settings)
     import vllm
     from vllm.platforms import current_platform
 
@@ -44,13 +44,7 @@ def run(
         engine.add_request(
             key,
             {"prompt_token_ids": tokens},
-            vllm.SamplingParams(
-                temperature=settings.temperature,
-                top_p=settings.top_p,
-                max_tokens=settings.max_tokens,
-                seed=request.seed,
-                logprobs=0,  # of the sampled token alone
-            ),
+            sampling_parameters(request, settings),
         )
 
     for request in requests:  # a prompt that does not fit is refused before any is generated
@@ -62,7 +56,7 @@ def run(
                 if not output.finished:
                     continue
                 first = first or time.monotonic()
-                following = finished(waiting.pop(output.request_id), _completion(output))
+                following = finished(waiting.pop(output.request_id), completion_of(output))
                 if following is not None:
                     submit(following)
     return {
@@ -74,8 +68,21 @@ def run(
     } | gpu_facts(0 if on_cpu else settings.gpus)
 
 
-def _environment(settings: Settings) -> None:
-    """Settings that vLLM reads from the environment; what the user has set stays."""
+def sampling_parameters(request: Request, settings: Settings) -> Any:
+    """How vLLM is to sample one unit."""
+    from vllm import SamplingParams
+
+    return SamplingParams(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        seed=request.seed,
+        logprobs=0,  # of the sampled token alone
+    )
+
+
+def set_environment(settings: Settings) -> None:
+    """Set what vLLM reads from the environment, before it is imported; the user's own stays."""
     cores = sorted(os.sched_getaffinity(0))[: settings.threads]
     defaults = {
         "HF_HUB_OFFLINE": "1",  # the model is a local folder; nothing is to be looked up
@@ -93,6 +100,11 @@ def _environment(settings: Settings) -> None:
 def _engine(model: Path, settings: Settings, on_cpu: bool) -> Any:
     from vllm import EngineArgs, LLMEngine
 
+    return LLMEngine.from_engine_args(EngineArgs(**engine_arguments(model, settings, on_cpu)))
+
+
+def engine_arguments(model: Path, settings: Settings, on_cpu: bool) -> dict[str, Any]:
+    """Arguments of vLLM's engine for a model under these settings."""
     arguments: dict[str, Any] = {
         "model": str(model),
         "dtype": settings.dtype,
@@ -104,17 +116,19 @@ def _engine(model: Path, settings: Settings, on_cpu: bool) -> Any:
     }
     if on_cpu:
         # Compiling costs a minute and gains nothing there; a seeded request whose prefill is
-        # chunked dies ("CPU Generator does not use offset").
-        arguments |= {"enforce_eager": True, "enable_chunked_prefill": False}
+        # chunked dies ("CPU Generator does not use offset"). Prefixes are shared by whole blocks,
+        # and the default of 128 tokens is longer than a short problem.
+        arguments |= {"enforce_eager": True, "enable_chunked_prefill": False, "block_size": 32}
     else:
         arguments |= {
             "tensor_parallel_size": settings.gpus,
             "gpu_memory_utilization": settings.gpu_memory_utilization,
         }
-    return LLMEngine.from_engine_args(EngineArgs(**arguments))
+    return arguments
 
 
-def _completion(output: Any) -> Completion:
+def completion_of(output: Any) -> Completion:
+    """What vLLM's output says of a finished request."""
     (made,) = output.outputs
     count = len(made.token_ids)
     return Completion(
