@@ -187,6 +187,11 @@ def test_cells_are_the_grid_in_a_fixed_order():
             " stands for the problem and its choices.",
         ),
         ({"models__my model": {"source": {"type": "folder", "path": "."}}}, "models: 'my model'"),
+        (
+            {"models__smollm2-135m__engine": "records"},
+            "models.smollm2-135m.engine: 'records' is not known; samples from elsewhere need no"
+            " engine; describe them under 'records' (docs/records.md)",
+        ),
         ({"seed": -1}, "seed: -1 is less than the minimum of 0"),
         ({"generation": None}, "generation: None is not of type 'object'"),
     ],

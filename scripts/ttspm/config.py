@@ -125,7 +125,9 @@ def _explain(error: ValidationError, schema: JSON) -> tuple[list[Any], str]:
         missing = next(key for key in allowed if key not in value)
         return path, f": the key '{missing}' is missing"
     if error.validator == "enum":
-        return path, f": '{value}' is not known{nearest(str(value), map(str, allowed))}"
+        hint = violated.get("hints", {}).get(str(value))  # of ours, for a likely mistake
+        hint = f"; {hint}" if hint else nearest(str(value), map(str, allowed))
+        return path, f": '{value}' is not known{hint}"
     if error.validator == "pattern":
         described = violated.get("description", f"must match {allowed}")
         return path, f": '{value}' does not fit: {described}"
