@@ -86,7 +86,7 @@ def set_environment(settings: Settings) -> None:
     cores = sorted(os.sched_getaffinity(0))[: settings.threads]
     defaults = {
         "HF_HUB_OFFLINE": "1",  # the model is a local folder; nothing is to be looked up
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # an error then arrives here as it is
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_LOGGING_LEVEL": "WARNING",
         "VLLM_CPU_KVCACHE_SPACE": "2",  # GiB
