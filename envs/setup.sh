@@ -22,17 +22,24 @@ python=${PYTHON:-python3}
 # A complete list is installed without resolution: nothing is chosen here.
 install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$@"; }
 
+# What pip cannot bring: installed by root on Debian, else asked for.
+debian() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1" >/dev/null && return
+    fi
+    echo "$2; on Debian: sudo apt-get install $1" >&2
+    return 1
+}
+
 fingerprint=$(cat "${lists[@]}" | sha256sum | cut -d ' ' -f 1)
 if [ "$(cat .venv/fingerprint 2>/dev/null)" != "$fingerprint" ]; then
     echo "Making .venv from ${lists[*]}; a few minutes, once." >&2
-    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        # Debian splits venv off its Python.
-        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-            apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
-        else
-            echo "error: Python lacks venv; on Debian: sudo apt-get install python3-venv" >&2
-            exit 1
-        fi
+    # Debian splits venv off its Python; vLLM's CPU build wants libnuma, which no wheel brings.
+    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+        debian python3-venv "error: Python lacks venv"
+    if [ "$name" = generation-cpu ]; then # needed to generate only: without it the rest works
+        "$python" -c 'import ctypes; ctypes.CDLL("libnuma.so.1")' 2>/dev/null ||
+            debian libnuma1 "note: vLLM will need libnuma.so.1, which is not installed" || true
     fi
     rm -rf .venv
     "$python" -m venv .venv

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ttspm.engines import Settings
+from ttspm.engines.devices import require_numa_library
 from ttspm.engines.faults import explain, faults_in_one_line
 from ttspm.errors import UserError
 
@@ -141,6 +142,12 @@ def test_the_cause_counts_and_without_a_context_none_is_named():
         message = explain(error, replace(SETTINGS, context=None))
     assert message is not None
     assert "models.big.context (now the model's own)" in message
+
+
+def test_a_library_that_no_wheel_brings_is_asked_for_by_its_package():
+    require_numa_library("libc.so.6")
+    with pytest.raises(UserError, match="apt-get install libnuma1"):
+        require_numa_library("libnuma-that-is-not-there.so.1")
 
 
 def test_what_is_not_known_passes_through_as_it_is():

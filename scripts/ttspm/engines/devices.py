@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import subprocess
@@ -28,6 +29,23 @@ def require_gpus(settings: Settings, seen: int) -> None:
             f"models.{settings.name}.gpus: {settings.gpus}, but the job sees {seen}: ask for as"
             " many where it is scheduled (CUDA_VISIBLE_DEVICES says which it may use), or lower it"
         )
+
+
+def require_numa_library(library: str = "libnuma.so.1") -> None:
+    """Refuse to generate where vLLM's CPU build would load without its kernels, and fail later.
+
+    Raises
+    ------
+    UserError
+        Saying what to install.
+    """
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        raise UserError(
+            f"vLLM on the CPU needs the library {library}, which this machine lacks; on Debian:"
+            " sudo apt-get install libnuma1"
+        ) from error
 
 
 def gpu_facts(gpus: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ttspm.engines import Completion, Finished, Request, Settings
 from ttspm.engines.chat import prompt_tokens
-from ttspm.engines.devices import gpu_facts, require_gpus
+from ttspm.engines.devices import gpu_facts, require_gpus, require_numa_library
 from ttspm.engines.faults import faults_in_one_line
 
 
@@ -29,6 +29,8 @@ def run(
 
     started = time.monotonic()
     on_cpu = current_platform.is_cpu()
+    if on_cpu:
+        require_numa_library()
     require_gpus(settings, 0 if on_cpu else current_platform.device_count())
     with faults_in_one_line(settings):
         engine = _engine(model, settings, on_cpu)
