@@ -204,6 +204,7 @@ def _by_rule(
 def _by_engine(model: Path, settings: Settings, plan: Plan) -> dict[str, Any]:
     from ttspm.engines.chat import prompt_tokens
     from ttspm.engines.vllm import (
+        compile_nothing,
         completion_of,
         engine_arguments,
         sampling_parameters,
@@ -214,6 +215,8 @@ def _by_engine(model: Path, settings: Settings, plan: Plan) -> dict[str, Any]:
     import vllm
     from vllm.platforms import current_platform
 
+    if current_platform.is_cpu():
+        compile_nothing()
     engine = vllm.LLM(**engine_arguments(model, settings, current_platform.is_cpu()))
     tokenizer = engine.get_tokenizer()
     started, tokens = time.monotonic(), 0

@@ -102,7 +102,19 @@ def set_environment(settings: Settings) -> None:
 def _engine(model: Path, settings: Settings, on_cpu: bool) -> Any:
     from vllm import EngineArgs, LLMEngine
 
+    if on_cpu:
+        compile_nothing()
     return LLMEngine.from_engine_args(EngineArgs(**engine_arguments(model, settings, on_cpu)))
+
+
+def compile_nothing() -> None:
+    """Run as they are the few functions of the sampler that vLLM compiles even when told not to.
+
+    On the CPU, compiling takes ten seconds a job and a C++ compiler, and gains nothing.
+    """
+    import torch
+
+    torch.compiler.set_stance("force_eager")
 
 
 def engine_arguments(model: Path, settings: Settings, on_cpu: bool) -> dict[str, Any]:
