@@ -69,6 +69,7 @@ def vllm_server(model: Path, log: Path):
         "VLLM_CPU_OMP_THREADS_BIND": cores,
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
+        "TORCH_COMPILE_DISABLE": "1",  # else a C++ compiler is needed
     }
     options = "--dtype float32 --enforce-eager --no-enable-chunked-prefill --max-model-len 1024"
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
