@@ -38,7 +38,7 @@ from ttspm.benchmarks.arithmetic import LEVELS, arithmetic_rows
 from ttspm.benchmarks.prepare import prepare_benchmark
 from ttspm.config import check_config, load_schema
 from ttspm.engines import Settings
-from ttspm.generation import Plan, describe_cell
+from ttspm.generation import Plan, describe_cell, settings_of
 from ttspm.models import fetch_model
 from ttspm.store import Store
 from ttspm.tables import BENCHMARK, write_parquet
@@ -142,7 +142,8 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     strategy = KINDS[arguments.kind]
     names = {"model": MODEL, "benchmark": PROBLEMS, "strategy": strategy}
-    settings = _settings(config)
+    generation = config["generation"]
+    settings = settings_of(MODEL, params["model"], generation, generation["threads"])
     if arguments.kind in ("rule", "chains"):
         return _by_rule(results, inputs, params, names, settings)
     store = Store(results)
@@ -156,19 +157,6 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         keep=lambda _: None,
     )
     return _by_engine(store.tree_directory(inputs["model"]), settings, plan)
-
-
-def _settings(config: dict[str, Any]) -> Settings:
-    model, generation = config["models"][MODEL], config["generation"]
-    return Settings(
-        temperature=generation["temperature"],
-        top_p=generation["top_p"],
-        max_tokens=generation["max_tokens"],
-        dtype=model["dtype"],
-        context=model["context"],
-        batch=generation["batch"],
-        threads=generation["threads"],
-    )
 
 
 def _by_rule(

@@ -6,10 +6,18 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ttspm.action import Job, run_action
-from ttspm.engines import Completion, Request, Settings, load_engine
+from ttspm.engines import Completion, Request, load_engine
 from ttspm.engines.devices import claim_gpus
 from ttspm.errors import UserError
-from ttspm.generation import Plan, describe_cell, journal_folder, known_units, log, of_shard
+from ttspm.generation import (
+    Plan,
+    describe_cell,
+    journal_folder,
+    known_units,
+    log,
+    of_shard,
+    settings_of,
+)
 from ttspm.journal import Journal, read_journal
 from ttspm.progress import Progress
 from ttspm.tables import UNITS, write_parquet
@@ -57,20 +65,7 @@ def main(job: Job) -> dict[str, Any]:
             )
         if plan.requests():
             gpus = claim_gpus(names.model, model["gpus"]) if job.gpus else []
-            settings = Settings(
-                temperature=generation["temperature"],
-                top_p=generation["top_p"],
-                max_tokens=generation["max_tokens"],
-                dtype=model["dtype"],
-                context=model["context"],
-                batch=generation["batch"],
-                threads=job.threads,
-                name=names.model,
-                gpus=model["gpus"],
-                gpu_memory_utilization=model["gpu_memory_utilization"],
-                key_variable=model["source"].get("key_variable"),
-                timeout_seconds=model["source"].get("timeout_seconds"),
-            )
+            settings = settings_of(names.model, model, generation, job.threads)
             engine = load_engine(model["engine"])
             facts = engine(
                 job.store.tree_directory(job.input.model), settings, requests(), finished

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The fast first, what runs the model after it, the cluster last."""
     slow = ("model", "slurm")
     items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in slow[::-1]])
+
+
+@pytest.fixture
+def quiet_afterwards() -> Iterator[None]:
+    """Leave the package's log as a script's run in this process found it."""
+    yield
+    logging.getLogger("ttspm").handlers.clear()
+    logging.getLogger("ttspm").propagate = True
 
 
 @pytest.fixture(scope="session")

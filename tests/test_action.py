@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import os
 from pathlib import Path
 
@@ -15,12 +14,7 @@ from ttspm.action import Job, results_folder, run_action
 from ttspm.errors import UserError
 from ttspm.store import Store, file_digest
 
-
-@pytest.fixture(autouse=True)
-def _quiet_afterwards():
-    yield
-    logging.getLogger("ttspm").handlers.clear()
-    logging.getLogger("ttspm").propagate = True
+pytestmark = pytest.mark.usefixtures("quiet_afterwards")
 
 
 class Upper:

@@ -5,7 +5,6 @@ The units come from the bigram model of ``bigram_engine.py``.
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import signal
@@ -22,6 +21,8 @@ from ttspm import engines
 from ttspm.journal import read_journals
 from ttspm.store import Store
 from ttspm.tables import BENCHMARK, UNITS, write_parquet
+
+pytestmark = pytest.mark.usefixtures("quiet_afterwards")
 
 TESTS = Path(__file__).resolve().parent
 SCRIPTS = TESTS.parent / "scripts"
@@ -121,13 +122,6 @@ class Run:
 
     def journals(self) -> list[Path]:
         return sorted((self.results / "journal").rglob("*.jsonl"))
-
-
-@pytest.fixture(autouse=True)
-def _quiet_afterwards():
-    yield
-    logging.getLogger("ttspm").handlers.clear()
-    logging.getLogger("ttspm").propagate = True
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from types import SimpleNamespace
@@ -14,15 +13,10 @@ from test_generate import PROMPT, Run
 
 from ttspm.recall import Foresight
 
+pytestmark = pytest.mark.usefixtures("quiet_afterwards")
+
 BUDGET = 3
 STRATEGIES = ("parallel", "sequential")
-
-
-@pytest.fixture(autouse=True)
-def _quiet_afterwards():
-    yield
-    logging.getLogger("ttspm").handlers.clear()
-    logging.getLogger("ttspm").propagate = True
 
 
 @pytest.fixture

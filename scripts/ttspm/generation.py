@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ttspm.answers import final_answer
-from ttspm.engines import Completion, Request
+from ttspm.engines import Completion, Request, Settings
 from ttspm.journal import Unit, read_journals
 from ttspm.prompts import first_prompt, rethink_prompt
 from ttspm.seeds import unit_seed
@@ -87,6 +87,36 @@ def describe_cell(
         engine=model["engine"],
         dtype=model["dtype"],
         sampling=sampling | {"context": model["context"]},
+    )
+
+
+def settings_of(
+    name: str, model: dict[str, Any], generation: dict[str, Any], threads: int
+) -> Settings:
+    """What an engine is told, from a model's description and the section ``generation``.
+
+    Parameters
+    ----------
+    name : str
+        The model's name in the configuration.
+    model, generation : dict
+        Checked and filled.
+    threads : int
+        CPU cores of the job.
+    """
+    return Settings(
+        temperature=generation["temperature"],
+        top_p=generation["top_p"],
+        max_tokens=generation["max_tokens"],
+        dtype=model["dtype"],
+        context=model["context"],
+        batch=generation["batch"],
+        threads=threads,
+        name=name,
+        gpus=model["gpus"],
+        gpu_memory_utilization=model["gpu_memory_utilization"],
+        key_variable=model["source"].get("key_variable"),
+        timeout_seconds=model["source"].get("timeout_seconds"),
     )
 
 
